@@ -1,0 +1,1 @@
+//! Structure as tests: layers, sizes, names.

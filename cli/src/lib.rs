@@ -1,0 +1,1 @@
+//! The blit command line.

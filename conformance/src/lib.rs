@@ -1,0 +1,1 @@
+//! Independent comparer, nasty trees and test benches.

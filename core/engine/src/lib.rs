@@ -1,0 +1,1 @@
+//! The transfer session: source, plan, connection, target.

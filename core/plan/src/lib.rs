@@ -1,0 +1,1 @@
+//! The default planner: pure, streaming, deterministic by seed.

@@ -1,0 +1,1 @@
+//! One lookup for the plugins of every kind.

@@ -1,0 +1,1 @@
+//! What the two sides of a session say, and when they may say it.

@@ -1,0 +1,1 @@
+//! Trees in memory: the reference store.
