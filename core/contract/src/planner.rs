@@ -99,6 +99,8 @@ pub struct Diff {
     pub kind: DiffKind,
     /// What it may take the place of.
     pub replace: Replace,
+    /// How often it was tried before; after the first time the source looks at it anew.
+    pub attempt: u8,
 }
 
 impl Diff {
@@ -110,6 +112,7 @@ impl Diff {
             entry,
             kind,
             replace,
+            attempt: 0,
         }
     }
 }

@@ -72,6 +72,9 @@ pub struct WritePolicy {
     pub preserve: Preserve,
     /// Whether what is replaced or deleted is kept in the store's backup tree.
     pub backup: bool,
+    /// Whether staged data is read back from storage, after the barrier and before it is published,
+    /// and compared with [`crate::Staged::digest`].
+    pub verify: bool,
 }
 
 impl WritePolicy {
@@ -82,7 +85,15 @@ impl WritePolicy {
             durability,
             preserve,
             backup: false,
+            verify: false,
         }
+    }
+
+    /// The same, reading staged data back before it is published.
+    #[must_use]
+    pub const fn with_verify(mut self, verify: bool) -> Self {
+        self.verify = verify;
+        self
     }
 
     /// The same, keeping what is replaced or deleted in the store's backup tree.

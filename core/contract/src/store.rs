@@ -83,7 +83,9 @@ pub trait Store: Debug + Send + Sync + 'static {
 
     /// Makes staged files durable with one barrier, then gives each its name.
     ///
-    /// If the barrier fails, nothing is published. Each answer stands at the place of its file.
+    /// If the barrier fails, nothing is published. With `policy.verify` a file whose data on storage
+    /// does not have its [`Staged::digest`] answers `Corrupt` and is not published either. Each
+    /// answer stands at the place of its file.
     async fn publish(
         &self,
         cx: &Cx,
@@ -383,6 +385,8 @@ pub struct Staged {
     pub size: u64,
     /// What could not be kept.
     pub losses: Vec<Loss>,
+    /// The BLAKE3 digest of what the source read; set by the engine if the policy says `verify`.
+    pub digest: Option<[u8; 32]>,
     /// The store's own.
     pub token: Box<dyn StagedToken>,
 }
@@ -399,6 +403,7 @@ impl Staged {
             path,
             size,
             losses: Vec::new(),
+            digest: None,
             token,
         }
     }
