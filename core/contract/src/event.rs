@@ -156,6 +156,21 @@ pub enum EndState {
     Vanished,
 }
 
+impl EndState {
+    /// All of them, in the order of their numbers.
+    pub const ALL: [Self; 9] = [
+        Self::Changed,
+        Self::Copied,
+        Self::Deleted,
+        Self::Failed,
+        Self::Linked,
+        Self::Metadata,
+        Self::Skipped,
+        Self::Unchanged,
+        Self::Vanished,
+    ];
+}
+
 /// Which side of a session.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]

@@ -1,1 +1,24 @@
-//! The transfer session: source, plan, connection, target.
+//! The transfer session: source → plan → connection → target.
+//!
+//! One session serves local and remote trees: its two roles, *source* and *target*, talk in typed
+//! messages over a [`blit_contract::Connection`]. [`run`] drives both roles in this process.
+//!
+//! Where to look: `job` says what can be asked, `report` how it ended; `session` wires the roles;
+//! `source` lists and sends; `target` compares, receives, commits, links, deletes and finishes;
+//! `mover` chooses how the bytes of a file move; `spool` keeps what does not fit in memory.
+
+#![forbid(unsafe_code)]
+#![deny(missing_docs)]
+
+mod job;
+mod progress;
+mod report;
+mod session;
+
+pub use job::{
+    AlwaysYes, Answer, Compare, Confirm, Doomed, Job, MaxDelete, NobodyThere, Options, Source,
+    Target, Top, TopName, Verb,
+};
+pub use progress::{Count, Progress};
+pub use report::{Ends, Overlap, Report, Stop};
+pub use session::run;

@@ -1,0 +1,267 @@
+//! What a session is asked to do.
+
+use std::{fmt, sync::Arc};
+
+use async_trait::async_trait;
+use blit_contract::{
+    Cancel, Connection, DeletionPlan, Durability, Entry, Event, History, Name, NoHistory, Planner,
+    Preserve, RelPath, Result, Select, Store,
+};
+use tokio::sync::mpsc;
+
+use crate::Progress;
+
+/// What to do with the target.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Verb {
+    /// Compare, change nothing.
+    Check,
+    /// Add and update; delete nothing.
+    Copy,
+    /// Make the target equal the source: also delete what is extra.
+    Mirror,
+    /// Copy, verify, then remove from the source exactly what was verified.
+    Move,
+}
+
+/// What the session reads: a directory of a store, and which of its entries.
+#[derive(Debug, Clone)]
+pub struct Source {
+    /// Where the tree lives.
+    pub store: Arc<dyn Store>,
+    /// The directory in it.
+    pub at: RelPath,
+    /// What of the directory.
+    pub top: Top,
+}
+
+/// Which entries of the source directory are meant.
+#[derive(Debug, Clone)]
+pub enum Top {
+    /// All of them: the user wrote `photos/`.
+    Contents,
+    /// These, each under a name at the target: the user wrote `photos`, or `a.jpg b.jpg`.
+    Names(Vec<TopName>),
+}
+
+/// One named entry of the source directory, and its name at the target.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TopName {
+    /// Its name in the source directory.
+    pub source: Name,
+    /// Its name in the target directory.
+    pub target: Name,
+}
+
+impl TopName {
+    /// An entry that keeps its name.
+    #[must_use]
+    pub fn same(name: Name) -> Self {
+        Self {
+            source: name.clone(),
+            target: name,
+        }
+    }
+}
+
+/// Where the session writes: the root of a store, which may not exist yet.
+#[derive(Debug, Clone)]
+pub struct Target {
+    /// Where the tree is to live.
+    pub store: Arc<dyn Store>,
+}
+
+/// When an entry of the target counts as up to date.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Compare {
+    /// By the digest of its content.
+    Checksum,
+    /// By type, size and modification time to the nanosecond.
+    #[default]
+    Quick,
+}
+
+/// How much a mirror may delete without being told so.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum MaxDelete {
+    /// Refuses more than half of the target's entries if they are 100 or more, and any deletion
+    /// when the source is empty.
+    #[default]
+    Default,
+    /// Refuses more than so many entries.
+    Entries(u64),
+    /// Refuses more than so many percent of the target's entries. 100 refuses nothing.
+    Percent(u8),
+}
+
+/// Asks the user whether to delete. Called once at most, before the first change.
+#[async_trait]
+pub trait Confirm: Send + Sync {
+    /// Answers whether to go on. `doomed` lists what would go.
+    async fn confirm(&self, plan: DeletionPlan, doomed: &dyn Doomed) -> Answer;
+}
+
+/// What the user said about a deletion.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Answer {
+    /// Nobody was there to answer.
+    Nobody,
+    /// Do not.
+    No,
+    /// Go on.
+    Yes,
+}
+
+/// The entries that a mirror would delete.
+pub trait Doomed: Send + Sync {
+    /// Calls `each` for every entry, children before their parents.
+    ///
+    /// # Errors
+    /// `Io` if the list, which may be on disk, cannot be read.
+    fn for_each(&self, each: &mut dyn FnMut(&RelPath, &Entry)) -> Result<()>;
+}
+
+/// Confirms everything: the user said `--yes`.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct AlwaysYes;
+
+#[async_trait]
+impl Confirm for AlwaysYes {
+    async fn confirm(&self, _plan: DeletionPlan, _doomed: &dyn Doomed) -> Answer {
+        Answer::Yes
+    }
+}
+
+/// Confirms nothing: nobody is there, and nobody said `--yes`.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct NobodyThere;
+
+#[async_trait]
+impl Confirm for NobodyThere {
+    async fn confirm(&self, _plan: DeletionPlan, _doomed: &dyn Doomed) -> Answer {
+        Answer::Nobody
+    }
+}
+
+/// How the session is to behave. Built by [`Options::new`] and changed field by field.
+#[derive(Clone)]
+#[non_exhaustive]
+pub struct Options {
+    /// What to do with the target.
+    pub verb: Verb,
+    /// When an entry counts as up to date.
+    pub compare: Compare,
+    /// Plan and tell, change nothing.
+    pub dry_run: bool,
+    /// Tell about every entry that changes ([`Event::Item`]).
+    pub items: bool,
+    /// Leave alone what is newer at the target.
+    pub update: bool,
+    /// Leave alone whatever is there at the target.
+    pub ignore_existing: bool,
+    /// Stay on the source's file system.
+    pub one_file_system: bool,
+    /// Make FIFOs and devices too.
+    pub specials: bool,
+    /// Read everything back from the target's storage before it gets its name. `Move` always does.
+    pub verify: bool,
+    /// Keep what is replaced or deleted in the target store's backup tree.
+    pub backup: bool,
+    /// How much a mirror may delete.
+    pub max_delete: MaxDelete,
+    /// When data counts as safe.
+    pub durability: Durability,
+    /// Which metadata is kept.
+    pub preserve: Preserve,
+    /// Which entries take part, on both sides; all if there is none. What it skips is never deleted.
+    pub select: Option<Arc<dyn Select>>,
+}
+
+impl Options {
+    /// The defaults of a verb.
+    #[must_use]
+    pub fn new(verb: Verb) -> Self {
+        Self {
+            verb,
+            compare: Compare::Quick,
+            dry_run: false,
+            items: false,
+            update: false,
+            ignore_existing: false,
+            one_file_system: matches!(verb, Verb::Mirror | Verb::Move),
+            specials: false,
+            verify: false,
+            backup: false,
+            max_delete: MaxDelete::Default,
+            durability: Durability::Batch,
+            preserve: Preserve::AUTO,
+            select: None,
+        }
+    }
+
+    /// Whether the session may change anything.
+    #[must_use]
+    pub fn is_read_only(&self) -> bool {
+        self.dry_run || self.verb == Verb::Check
+    }
+}
+
+impl fmt::Debug for Options {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Options")
+            .field("verb", &self.verb)
+            .field("compare", &self.compare)
+            .field("dry_run", &self.dry_run)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Everything that a session needs: source, plan, connection, target.
+pub struct Job {
+    /// What is read.
+    pub source: Source,
+    /// Who chooses how to move what.
+    pub planner: Arc<dyn Planner>,
+    /// The two ends of a connection between the roles, source end first. Both roles run in this process.
+    pub connections: (Box<dyn Connection>, Box<dyn Connection>),
+    /// Where it is written.
+    pub target: Target,
+    /// How to behave.
+    pub options: Options,
+    /// Who is asked before a mirror deletes.
+    pub confirm: Arc<dyn Confirm>,
+    /// What earlier runs measured.
+    pub history: Arc<dyn History>,
+    /// Where events go. A slow taker slows the session: nothing is dropped.
+    pub events: mpsc::Sender<Event>,
+    /// Figures that anybody may read at any time.
+    pub progress: Arc<Progress>,
+    /// Ends the session soon and cleanly.
+    pub cancel: Cancel,
+}
+
+impl Job {
+    /// A job with nobody to confirm, no history and events sent to `events`.
+    #[must_use]
+    pub fn new(
+        source: Source,
+        planner: Arc<dyn Planner>,
+        connections: (Box<dyn Connection>, Box<dyn Connection>),
+        target: Target,
+        options: Options,
+        events: mpsc::Sender<Event>,
+    ) -> Self {
+        Self {
+            source,
+            planner,
+            connections,
+            target,
+            options,
+            confirm: Arc::new(NobodyThere),
+            history: Arc::new(NoHistory),
+            events,
+            progress: Arc::new(Progress::default()),
+            cancel: Cancel::default(),
+        }
+    }
+}

@@ -1,0 +1,140 @@
+//! How a session ended.
+
+use std::{collections::BTreeMap, time::Duration};
+
+use blit_contract::{DeletionPlan, EndState, Error, ErrorKind, LossClass, Method, Problem, RelPath};
+
+/// How a session ended: what became of every entry, and why it stopped early, if it did.
+#[derive(Debug, Default)]
+#[non_exhaustive]
+pub struct Report {
+    /// How many entries came to which end.
+    pub ends: Ends,
+    /// Bytes in the files that were copied.
+    pub copied_bytes: u64,
+    /// How the copied files moved, and how many each way.
+    pub methods: BTreeMap<Method, u64>,
+    /// What the target could not keep, and for how many entries.
+    pub losses: BTreeMap<LossClass, u64>,
+    /// The first problems, at most [`Report::PROBLEMS_MAX`] of them.
+    pub problems: Vec<Problem>,
+    /// How many problems there were in all.
+    pub problems_total: u64,
+    /// Deletions that were planned and then left out, because something had failed.
+    pub deletions_withheld: u64,
+    /// Entries that `check` found to differ.
+    pub differences: u64,
+    /// Whether the source listed everything without an error.
+    pub sealed: bool,
+    /// Whether the target root had to be made.
+    pub root_created: bool,
+    /// Whether anything at the target (or, by `move`, at the source) was changed.
+    pub changed_anything: bool,
+    /// How long it took.
+    pub took: Duration,
+    /// Why it stopped before its end.
+    pub stop: Option<Stop>,
+}
+
+impl Report {
+    /// How many problems a report holds; more are only counted.
+    pub const PROBLEMS_MAX: usize = 1_000;
+
+    /// Whether everything came to a good end.
+    #[must_use]
+    pub fn is_clean(&self) -> bool {
+        self.stop.is_none() && self.problems_total == 0 && self.sealed
+    }
+
+    /// Whether nothing but vanished source entries went wrong: that is no failure (exit 0).
+    #[must_use]
+    pub fn only_vanished(&self) -> bool {
+        self.stop.is_none() && self.problems_total == self.ends.get(EndState::Vanished)
+    }
+
+    /// Whether a problem of that kind is among those kept.
+    #[must_use]
+    pub fn has_problem(&self, kind: ErrorKind) -> bool {
+        self.problems
+            .iter()
+            .any(|problem| problem.error.kind() == kind)
+    }
+}
+
+/// How many entries came to which end. Every entry comes to exactly one.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Ends([u64; EndState::ALL.len()]);
+
+impl Ends {
+    /// How many came to that end.
+    #[must_use]
+    pub fn get(&self, end: EndState) -> u64 {
+        self.0[end as usize]
+    }
+
+    /// How many entries there were in all.
+    #[must_use]
+    pub fn total(&self) -> u64 {
+        self.0.iter().sum()
+    }
+
+    /// Adds one entry.
+    pub fn add(&mut self, end: EndState) {
+        self.0[end as usize] += 1;
+    }
+
+    /// Adds what another session counted.
+    pub fn merge(&mut self, other: &Self) {
+        for (mine, theirs) in self.0.iter_mut().zip(other.0) {
+            *mine += theirs;
+        }
+    }
+}
+
+/// Why a session stopped before its end.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum Stop {
+    /// The deletion brake: nothing was changed.
+    Brake {
+        /// What would have gone.
+        plan: DeletionPlan,
+        /// Whether it was because the source is empty.
+        source_is_empty: bool,
+    },
+    /// The user stopped it.
+    Cancelled,
+    /// The user said no to the deletions: nothing was changed.
+    Declined(DeletionPlan),
+    /// The session itself failed: a root cannot be listed, the target is full or read-only.
+    Failed(Box<Problem>),
+    /// It cannot fit; found before the first change.
+    NoRoom {
+        /// Bytes that would be written.
+        needed_bytes: u64,
+        /// Bytes that are free.
+        free_bytes: u64,
+    },
+    /// Source and target overlap: nothing was changed.
+    Overlap {
+        /// How they lie.
+        how: Overlap,
+        /// The source entry, if it was a named one.
+        entry: Option<RelPath>,
+    },
+    /// Deletions need a yes and nobody was there to say it: nothing was changed.
+    Unconfirmed(DeletionPlan),
+    /// Our own code broke its word.
+    Internal(Error),
+}
+
+/// How source and target overlap.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Overlap {
+    /// They are the same place.
+    Same,
+    /// The source is inside the target.
+    SourceInside,
+    /// The target is inside the source.
+    TargetInside,
+}
