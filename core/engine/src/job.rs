@@ -7,22 +7,10 @@ use blit_contract::{
     Cancel, Connection, DeletionPlan, Durability, Entry, Event, History, Name, NoHistory, Planner,
     Preserve, RelPath, Result, Select, Store,
 };
+use blit_wire::Verb;
 use tokio::sync::mpsc;
 
 use crate::Progress;
-
-/// What to do with the target.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Verb {
-    /// Compare, change nothing.
-    Check,
-    /// Add and update; delete nothing.
-    Copy,
-    /// Make the target equal the source: also delete what is extra.
-    Mirror,
-    /// Copy, verify, then remove from the source exactly what was verified.
-    Move,
-}
 
 /// What the session reads: a directory of a store, and which of its entries.
 #[derive(Debug, Clone)]

@@ -15,9 +15,10 @@ mod progress;
 mod report;
 mod session;
 
+pub use blit_wire::Verb;
 pub use job::{
     AlwaysYes, Answer, Compare, Confirm, Doomed, Job, MaxDelete, NobodyThere, Options, Source,
-    Target, Top, TopName, Verb,
+    Target, Top, TopName,
 };
 pub use progress::{Count, Progress};
 pub use report::{Ends, Overlap, Report, Stop};

@@ -2,7 +2,9 @@
 
 use std::{collections::BTreeMap, time::Duration};
 
-use blit_contract::{DeletionPlan, EndState, Error, ErrorKind, LossClass, Method, Problem, RelPath};
+use blit_contract::{
+    DeletionPlan, EndState, Error, ErrorKind, LossClass, Method, Problem, RelPath,
+};
 
 /// How a session ended: what became of every entry, and why it stopped early, if it did.
 #[derive(Debug, Default)]
