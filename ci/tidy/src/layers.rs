@@ -1,0 +1,161 @@
+//! The layers: who may depend on whom. The same table as in docs/ARCHITECTURE.md, as code.
+
+use crate::{DependencyKind, Workspace};
+
+/// A folder, and the folders that it may depend on. A `*` stands for one path component.
+struct Layer {
+    folder: &'static str,
+    may_use: &'static [&'static str],
+}
+
+const fn layer(folder: &'static str, may_use: &'static [&'static str]) -> Layer {
+    Layer { folder, may_use }
+}
+
+/// Top to bottom: what stands lower may use what stands higher, as far as its row says.
+/// The first row that matches a folder counts.
+const LAYERS: &[Layer] = &[
+    layer("core/contract", &[]),
+    layer("sdk/abi", &[]),
+    layer("core/registry", &["core/contract"]),
+    layer("core/config", &["core/contract", "core/registry"]),
+    layer("core/plan", &["core/contract", "core/registry"]),
+    layer("core/wire", &["core/contract", "core/registry"]),
+    layer("core/host", &["core/contract", "sdk/abi"]),
+    layer("sdk/rust", &["core/contract", "sdk/abi"]),
+    layer("core/engine", &["core/contract", "core/plan", "core/wire"]),
+    layer(
+        "core/control",
+        &["core/config", "core/contract", "core/wire"],
+    ),
+    layer("transports/*", &["core/contract", "core/registry"]),
+    layer(
+        "plugins/bundled",
+        &[
+            "core/contract",
+            "core/registry",
+            "plugins/*",
+            "transports/*",
+        ],
+    ),
+    layer("plugins/*", &["core/contract", "core/registry"]),
+    layer(
+        "conformance",
+        &["core/contract", "core/host", "core/registry"],
+    ),
+    layer("cli", &["core/*", "plugins/bundled"]),
+    layer("daemon", &["core/*", "plugins/bundled"]),
+    layer("ci/*", &["ci/*", "cli", "conformance", "daemon"]),
+];
+
+/// What tests of any crate may use besides: the reference plugins and the judge.
+const DEV: &[&str] = &["conformance", "plugins/store-mem", "transports/mem"];
+
+/// Dependencies point one way.
+#[must_use]
+pub fn layers(workspace: &Workspace) -> Vec<String> {
+    let mut found = Vec::new();
+    for member in &workspace.crates {
+        let Some(layer) = LAYERS.iter().find(|it| matches(it.folder, &member.path)) else {
+            found.push(format!("{} has no row in the table of layers", member.path));
+            continue;
+        };
+        for dependency in &member.dependencies {
+            if !may_use(layer, &dependency.folder, dependency.kind) {
+                found.push(format!(
+                    "{} must not depend on {}",
+                    member.path, dependency.folder
+                ));
+            }
+        }
+    }
+    found
+}
+
+fn may_use(layer: &Layer, folder: &str, kind: DependencyKind) -> bool {
+    let in_tests = kind == DependencyKind::Dev && DEV.contains(&folder);
+    in_tests || layer.may_use.iter().any(|pattern| matches(pattern, folder))
+}
+
+fn matches(pattern: &str, folder: &str) -> bool {
+    match pattern.strip_suffix('*') {
+        Some(prefix) => folder
+            .strip_prefix(prefix)
+            .is_some_and(|rest| !rest.contains('/')),
+        None => pattern == folder,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::imagined;
+
+    fn with_edge(from: &str, on: &str, kind: DependencyKind) -> Vec<String> {
+        let mut workspace = imagined::workspace();
+        imagined::add_dependency(&mut workspace, from, on, kind);
+        layers(&workspace)
+    }
+
+    #[test]
+    fn a_transport_that_depends_on_a_store_is_found() {
+        assert_eq!(
+            with_edge(
+                "transports/mem",
+                "plugins/store-mem",
+                DependencyKind::Normal
+            ),
+            ["transports/mem must not depend on plugins/store-mem"]
+        );
+    }
+
+    #[test]
+    fn a_contract_that_depends_on_anything_is_found() {
+        assert_eq!(
+            with_edge("core/contract", "core/plan", DependencyKind::Normal),
+            ["core/contract must not depend on core/plan"]
+        );
+    }
+
+    #[test]
+    fn an_engine_that_knows_a_plugin_is_found() {
+        assert_eq!(
+            with_edge("core/engine", "plugins/store-mem", DependencyKind::Normal),
+            ["core/engine must not depend on plugins/store-mem"]
+        );
+    }
+
+    #[test]
+    fn tests_of_the_engine_may_use_the_reference_plugins() {
+        assert!(with_edge("core/engine", "plugins/store-mem", DependencyKind::Dev).is_empty());
+        assert!(with_edge("core/engine", "transports/mem", DependencyKind::Dev).is_empty());
+    }
+
+    #[test]
+    fn tests_may_not_use_whatever_they_like() {
+        assert_eq!(
+            with_edge("core/plan", "core/engine", DependencyKind::Dev),
+            ["core/plan must not depend on core/engine"]
+        );
+    }
+
+    #[test]
+    fn the_command_line_reaches_plugins_only_through_the_bundle() {
+        assert!(with_edge("cli", "core/engine", DependencyKind::Normal).is_empty());
+        assert!(with_edge("cli", "plugins/bundled", DependencyKind::Normal).is_empty());
+        assert_eq!(
+            with_edge("cli", "plugins/store-mem", DependencyKind::Normal),
+            ["cli must not depend on plugins/store-mem"]
+        );
+    }
+
+    #[test]
+    fn a_crate_outside_the_table_is_found() {
+        let mut workspace = imagined::workspace();
+        imagined::member_of(&mut workspace, "core/plan").path = "core/helpers".to_owned();
+        assert_eq!(
+            layers(&workspace),
+            ["core/helpers has no row in the table of layers"]
+        );
+    }
+}
