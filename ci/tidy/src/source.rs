@@ -175,7 +175,9 @@ mod tests {
 
     #[test]
     fn what_is_not_rust_is_an_error_that_names_the_file() {
-        let error = SourceFile::parse("core/plan/src/lib.rs", "fn (").err().unwrap();
+        let error = SourceFile::parse("core/plan/src/lib.rs", "fn (")
+            .err()
+            .unwrap();
         assert_eq!(error.to_string(), "core/plan/src/lib.rs cannot be parsed");
     }
 }

@@ -1,5 +1,7 @@
 //! The rules over the real workspace.
 
+#![expect(clippy::expect_used, reason = "a set-up that fails is a failed test")]
+
 use blit_tidy::{RULES, Workspace, read};
 use std::path::Path;
 
