@@ -1,1 +1,0 @@
-//! The project's tasks: ci, bench, docs.

@@ -1,0 +1,43 @@
+//! The project's tasks: `cargo xtask ci`, `cargo xtask bench local`.
+
+#![forbid(unsafe_code)]
+#![expect(clippy::print_stdout, reason = "a task talks to whoever started it")]
+
+mod bench;
+mod ci;
+mod steps;
+mod suites;
+
+use clap::{Parser, Subcommand};
+use std::ffi::OsString;
+
+#[derive(Parser)]
+#[command(name = "cargo xtask", about = "The project's tasks")]
+struct Arguments {
+    #[command(subcommand)]
+    task: Task,
+}
+
+#[derive(Subcommand)]
+enum Task {
+    /// Run every check that a commit must pass; ./ci/test installs what they need and calls this
+    Ci {
+        /// Run the long tests too: every kill point, every fault
+        #[arg(long)]
+        long: bool,
+    },
+    /// Build blit and the bench harness for release, then measure: bench local --quick
+    #[command(disable_help_flag = true)]
+    Bench {
+        /// Arguments of the harness; `bench local --help` lists them
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        arguments: Vec<OsString>,
+    },
+}
+
+fn main() -> eyre::Result<()> {
+    match Arguments::parse().task {
+        Task::Ci { long } => ci::run(long),
+        Task::Bench { arguments } => bench::run(&arguments),
+    }
+}
