@@ -183,6 +183,8 @@ pub struct Demands {
     pub registered_memory: bool,
     /// Somebody must poll for progress.
     pub poll_progress: bool,
+    /// At most so many staged files may be held at a time: each holds a descriptor. 0: any number.
+    pub staged_files_max: u32,
 }
 
 /// How far a connection goes. 0 means: no limit of its own.

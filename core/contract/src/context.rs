@@ -37,18 +37,34 @@ impl Descriptor {
 
 /// Asks everything that shares it to stop soon. Cheap to clone; setting it cannot be undone.
 #[derive(Debug, Clone, Default)]
-pub struct Cancel(Arc<AtomicBool>);
+pub struct Cancel(Arc<Flag>);
+
+#[derive(Debug, Default)]
+struct Flag {
+    is_set: AtomicBool,
+    parent: Option<Cancel>,
+}
 
 impl Cancel {
     /// Asks to stop. Any thread may call it, also a signal watcher.
     pub fn cancel(&self) {
-        self.0.store(true, Ordering::Release);
+        self.0.is_set.store(true, Ordering::Release);
+    }
+
+    /// A request of its own that is also set when this one is: a session inside a run.
+    #[must_use]
+    pub fn child(&self) -> Self {
+        Self(Arc::new(Flag {
+            is_set: AtomicBool::new(false),
+            parent: Some(self.clone()),
+        }))
     }
 
     /// Whether somebody asked to stop.
     #[must_use]
     pub fn is_cancelled(&self) -> bool {
-        self.0.load(Ordering::Acquire)
+        self.0.is_set.load(Ordering::Acquire)
+            || self.0.parent.as_ref().is_some_and(Self::is_cancelled)
     }
 }
 

@@ -33,6 +33,16 @@ impl Error {
         }
     }
 
+    /// An error of the operating system in the operation `op`.
+    #[must_use]
+    pub fn from_io(op: &'static str, error: &std::io::Error) -> Self {
+        let plain = Self::new(ErrorKind::from_io(error.kind()), op).because(error.to_string());
+        match error.raw_os_error() {
+            Some(errno) => plain.with_os(errno),
+            None => plain,
+        }
+    }
+
     /// Adds the entry that it happened to.
     #[must_use]
     pub fn at(mut self, path: &RelPath) -> Self {
@@ -171,6 +181,26 @@ impl ErrorKind {
             Self::Changed | Self::Corrupt => Retry::FromSource,
             Self::Busy | Self::Unreachable => Retry::Later,
             _ => Retry::Never,
+        }
+    }
+
+    /// The kind that says the same as one of the standard library.
+    #[must_use]
+    pub fn from_io(kind: std::io::ErrorKind) -> Self {
+        use std::io::ErrorKind as Io;
+        match kind {
+            Io::FileTooLarge | Io::InvalidFilename => Self::TooLarge,
+            Io::NotFound => Self::NotFound,
+            Io::PermissionDenied => Self::Denied,
+            Io::QuotaExceeded | Io::StorageFull => Self::NoSpace,
+            Io::ReadOnlyFilesystem => Self::ReadOnly,
+            Io::ResourceBusy | Io::WouldBlock => Self::Busy,
+            Io::StaleNetworkFileHandle => Self::Vanished,
+            Io::AlreadyExists | Io::DirectoryNotEmpty | Io::IsADirectory | Io::NotADirectory => {
+                Self::Conflict
+            }
+            Io::Unsupported => Self::Unsupported,
+            _ => Self::Io,
         }
     }
 

@@ -1,6 +1,8 @@
 //! What a run tells while it goes: typed events, which the command line, the daemon and the
 //! history all read. Progress is never a log line.
 
+use std::sync::Arc;
+
 use serde::{Deserialize, Serialize};
 
 use crate::{Error, Method, RelPath};
@@ -16,7 +18,7 @@ pub enum Event {
     /// What there is to do, as far as it is known.
     Plan(Totals),
     /// An entry failed, changed or vanished; the others go on.
-    Problem(Problem),
+    Problem(Arc<Problem>),
     /// Nothing has moved for a while.
     Stalled {
         /// Which side is waited for, and for what.

@@ -15,10 +15,8 @@ use crate::Progress;
 /// What the session reads: a directory of a store, and which of its entries.
 #[derive(Debug, Clone)]
 pub struct Source {
-    /// Where the tree lives.
+    /// The store, opened at the directory.
     pub store: Arc<dyn Store>,
-    /// The directory in it.
-    pub at: RelPath,
     /// What of the directory.
     pub top: Top,
 }

@@ -10,10 +10,19 @@
 #![forbid(unsafe_code)]
 #![deny(missing_docs)]
 
+mod channel;
+mod clock;
+mod digest;
 mod job;
+mod mover;
+mod overlap;
 mod progress;
 mod report;
 mod session;
+mod source;
+mod spool;
+mod stall;
+mod target;
 
 pub use blit_wire::Verb;
 pub use job::{

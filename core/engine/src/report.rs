@@ -1,6 +1,6 @@
 //! How a session ended.
 
-use std::{collections::BTreeMap, time::Duration};
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use blit_contract::{
     DeletionPlan, EndState, Error, ErrorKind, LossClass, Method, Problem, RelPath,
@@ -19,7 +19,7 @@ pub struct Report {
     /// What the target could not keep, and for how many entries.
     pub losses: BTreeMap<LossClass, u64>,
     /// The first problems, at most [`Report::PROBLEMS_MAX`] of them.
-    pub problems: Vec<Problem>,
+    pub problems: Vec<Arc<Problem>>,
     /// How many problems there were in all.
     pub problems_total: u64,
     /// Deletions that were planned and then left out, because something had failed.
@@ -109,7 +109,7 @@ pub enum Stop {
     /// The user said no to the deletions: nothing was changed.
     Declined(DeletionPlan),
     /// The session itself failed: a root cannot be listed, the target is full or read-only.
-    Failed(Box<Problem>),
+    Failed(Arc<Problem>),
     /// It cannot fit; found before the first change.
     NoRoom {
         /// Bytes that would be written.

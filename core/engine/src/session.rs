@@ -1,8 +1,278 @@
-//! Drives both roles.
-use crate::{Job, Report};
+//! One transfer from end to end: what both roles share, and the loop that drives them.
 
-/// Runs the session to its end. It always answers: what stopped it is in the report.
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicU32, Ordering},
+    },
+    time::Duration,
+};
+
+use blit_contract::{
+    Cancel, Cx, EndState, Error, ErrorKind, Event, Item, Loss, Phase, Problem, RelPath, Result,
+    Side,
+};
+use parking_lot::Mutex;
+use tokio::{
+    sync::{Notify, mpsc},
+    task::JoinSet,
+};
+
+use crate::{
+    Job, Options, Progress, Report, Stop,
+    clock::{Clock, SystemClock},
+    overlap,
+    source::SourceRole,
+    stall::StallDetector,
+    target::TargetRole,
+};
+
+/// How often partial batches are flushed and the stall detector looks.
+const HEARTBEAT: Duration = Duration::from_secs(1);
+
+/// How often somebody's wish to stop is looked at: soon for a person, rarely for a processor.
+const CANCEL_POLL: Duration = Duration::from_millis(50);
+
+/// After so many device errors the target is given up: going on would only report each file.
+const TARGET_IO_ERRORS_MAX: u32 = 3;
+
+/// Runs the session to its end. It always answers: what stopped it early is in the report.
+///
+/// Must be called on a tokio runtime with more than one thread, or the blocking calls of stores
+/// would wait for each other.
 pub async fn run(job: Job) -> Report {
-    let _ = job;
-    Report::default()
+    let session = Arc::new(Session::new(&job, Arc::new(SystemClock::default())));
+    let started = session.clock.now();
+    match overlap::find(&session.cx, &job.source, &job.target).await {
+        Ok(None) => drive(&session, job).await,
+        Ok(Some(stop)) => session.stop(stop),
+        Err(error) => session.fail(Side::Source, error),
+    }
+    let mut report = std::mem::take(&mut *session.report.lock());
+    report.took = session.clock.now().saturating_sub(started);
+    report
+}
+
+/// Runs both roles until both are through, or something stops the session.
+async fn drive(session: &Arc<Session>, job: Job) {
+    let (source_end, target_end) = job.connections;
+    let source = SourceRole::new(session, job.source, job.planner, job.history.clone());
+    let target = TargetRole::new(session, job.target, job.confirm, job.history);
+    let mut roles = JoinSet::new();
+    roles.spawn(async move { (Side::Source, source.run(source_end).await) });
+    roles.spawn(async move { (Side::Target, target.run(target_end).await) });
+    let heartbeat = session.heartbeat();
+    tokio::pin!(heartbeat);
+    loop {
+        tokio::select! {
+            ended = roles.join_next() => match ended {
+                None => return,
+                Some(Ok((_, Ok(())))) => {}
+                Some(Ok((side, Err(error)))) => session.fail(side, error),
+                Some(Err(error)) => session.stop(Stop::Internal(broken_task(error))),
+            },
+            () = session.stopped.notified() => return,
+            () = &mut heartbeat => return,
+        }
+    }
+}
+
+/// What both roles share.
+#[derive(Debug)]
+pub(crate) struct Session {
+    pub(crate) options: Options,
+    pub(crate) progress: Arc<Progress>,
+    pub(crate) cx: Cx,
+    pub(crate) clock: Arc<dyn Clock>,
+    /// Told once a second: whoever holds a partial batch lets it go.
+    pub(crate) tick: Notify,
+    events: mpsc::Sender<Event>,
+    user: Cancel,
+    report: Mutex<Report>,
+    stopped: Notify,
+    target_io_errors: AtomicU32,
+    waiting_for: Mutex<&'static str>,
+}
+
+impl Session {
+    pub(crate) fn new(job: &Job, clock: Arc<dyn Clock>) -> Self {
+        Self {
+            options: job.options.clone(),
+            progress: Arc::clone(&job.progress),
+            cx: Cx::new(job.cancel.child()),
+            clock,
+            tick: Notify::new(),
+            events: job.events.clone(),
+            user: job.cancel.clone(),
+            report: Mutex::new(Report::default()),
+            stopped: Notify::new(),
+            target_io_errors: AtomicU32::new(0),
+            waiting_for: Mutex::new("the source"),
+        }
+    }
+
+    /// Changes the report.
+    pub(crate) fn note(&self, change: impl FnOnce(&mut Report)) {
+        change(&mut self.report.lock());
+    }
+
+    /// Whether nothing has gone wrong so far.
+    pub(crate) fn is_clean(&self) -> bool {
+        self.report.lock().problems_total == 0
+    }
+
+    /// Says which phase has begun.
+    pub(crate) async fn enter(&self, phase: Phase) {
+        self.progress.enter(phase);
+        self.tell(Event::Phase(phase)).await;
+    }
+
+    /// Says what is waited for, should nothing move.
+    pub(crate) fn wait_for(&self, what: &'static str) {
+        *self.waiting_for.lock() = what;
+    }
+
+    /// Sends an event. Nobody listening is no reason to stop.
+    pub(crate) async fn tell(&self, event: Event) {
+        let _ = self.events.send(event).await;
+    }
+
+    /// Brings an entry to its one end, and tells of it if items are wanted.
+    pub(crate) async fn end(&self, end: EndState, item: Item) {
+        self.note(|report| report.ends.add(end));
+        match end {
+            EndState::Unchanged => self.progress.up_to_date.add(1),
+            EndState::Deleted => self.progress.deleted_entries.add(1),
+            _ => {}
+        }
+        if self.options.items && end != EndState::Unchanged {
+            self.tell(Event::Item(item)).await;
+        }
+    }
+
+    /// Counts what the target could not keep of one entry.
+    pub(crate) fn lose(&self, losses: &[Loss]) {
+        if losses.is_empty() {
+            return;
+        }
+        self.note(|report| {
+            for loss in losses {
+                *report.losses.entry(loss.class).or_default() += 1;
+            }
+        });
+    }
+
+    /// Brings an entry to a bad end. A full, read-only or failing target ends the session.
+    pub(crate) async fn problem(&self, side: Side, path: &RelPath, error: Error, retried: u32) {
+        if error.kind() == ErrorKind::Cancelled {
+            return self.fail(side, error);
+        }
+        let mut problem = Problem::new(side, path.clone(), error);
+        problem.retried = retried;
+        self.progress.problems.add(1);
+        self.note(|report| report.ends.add(problem.end_state()));
+        self.report_problem(problem).await;
+    }
+
+    /// Notes a problem that is no entry's end: a directory that could not be listed.
+    pub(crate) async fn scan_problem(&self, side: Side, error: Error) {
+        let path = error.path().cloned().unwrap_or_default();
+        self.progress.problems.add(1);
+        self.report_problem(Problem::new(side, path, error)).await;
+    }
+
+    async fn report_problem(&self, problem: Problem) {
+        let problem = Arc::new(problem);
+        self.note(|report| {
+            report.problems_total += 1;
+            if report.problems.len() < Report::PROBLEMS_MAX {
+                report.problems.push(Arc::clone(&problem));
+            }
+        });
+        if self.is_fatal(&problem) {
+            self.stop(Stop::Failed(problem));
+        } else {
+            self.tell(Event::Problem(problem)).await;
+        }
+    }
+
+    fn is_fatal(&self, problem: &Problem) -> bool {
+        if problem.side == Side::Source {
+            return false;
+        }
+        match problem.error.kind() {
+            ErrorKind::NoSpace | ErrorKind::ReadOnly => true,
+            ErrorKind::Io => {
+                self.target_io_errors.fetch_add(1, Ordering::Relaxed) + 1 >= TARGET_IO_ERRORS_MAX
+            }
+            _ => false,
+        }
+    }
+
+    /// Ends the session for an error that is no entry's.
+    pub(crate) fn fail(&self, side: Side, error: Error) {
+        let stop = match error.kind() {
+            ErrorKind::Cancelled if self.user.is_cancelled() => Stop::Cancelled,
+            ErrorKind::Cancelled => return,
+            ErrorKind::Bug => Stop::Internal(error),
+            _ => {
+                let path = error.path().cloned().unwrap_or_default();
+                Stop::Failed(Arc::new(Problem::new(side, path, error)))
+            }
+        };
+        self.stop(stop);
+    }
+
+    /// Ends the session. The first reason stands.
+    pub(crate) fn stop(&self, stop: Stop) {
+        self.note(|report| {
+            report.stop.get_or_insert(stop);
+        });
+        self.cx.cancel.cancel();
+        self.stopped.notify_one();
+    }
+
+    /// Whether a reason to stop is known.
+    pub(crate) fn is_stopped(&self) -> bool {
+        self.report.lock().stop.is_some()
+    }
+
+    /// Ticks, watches for the user's wish to stop, and tells when nothing moves. Ends only by that wish.
+    async fn heartbeat(&self) {
+        let mut detector = StallDetector::default();
+        let mut next_beat = self.clock.now() + HEARTBEAT;
+        loop {
+            self.clock.sleep(CANCEL_POLL).await;
+            if self.user.is_cancelled() {
+                return self.stop(Stop::Cancelled);
+            }
+            let now = self.clock.now();
+            if now < next_beat {
+                continue;
+            }
+            next_beat = now + HEARTBEAT;
+            self.tick.notify_waiters();
+            if let Some(still) = detector.observe(now, self.progress.activity(), true) {
+                let waiting_for = (*self.waiting_for.lock()).to_owned();
+                let seconds = still.as_secs();
+                tracing::warn!(seconds, waiting_for, "nothing moves");
+                self.tell(Event::Stalled {
+                    waiting_for,
+                    seconds,
+                })
+                .await;
+            }
+        }
+    }
+}
+
+fn broken_task(error: tokio::task::JoinError) -> Error {
+    Error::new(ErrorKind::Bug, "run session").with_source(error)
+}
+
+/// Unwraps the end of a task of ours: its panic becomes an error of the session.
+pub(crate) fn joined<T>(
+    ended: std::result::Result<Result<T>, tokio::task::JoinError>,
+) -> Result<T> {
+    ended.map_err(broken_task)?
 }

@@ -2,7 +2,7 @@
 
 use crate::{
     LISTING_ENTRIES_MAX, Message, NEEDS_MAX, SETTLED_MAX, VERSIONS, Verb,
-    message::{Accept, Hello, Open},
+    message::{Accept, Hello},
 };
 
 /// Which side of the session a machine watches the other side for.
@@ -75,8 +75,8 @@ impl Machine {
     }
 
     /// Notes which verb this side opened the session with.
-    pub fn opened(&mut self, open: Open) {
-        self.verb = Some(open.verb);
+    pub fn opened(&mut self, verb: Verb) {
+        self.verb = Some(verb);
     }
 
     /// Judges a message of the peer.
@@ -86,7 +86,7 @@ impl Machine {
     pub fn receive(&mut self, message: &Message) -> Result<(), Violation> {
         match message {
             Message::Hello(hello) => self.greet(*hello),
-            Message::Open(open) => self.open(*open),
+            Message::Open(open) => self.open(open.verb),
             Message::Accept(Accept { version }) => self.accept(*version),
             Message::Listing(batch) => {
                 self.from(Role::Source, "listing", !self.listing_is_over)?;
@@ -125,12 +125,12 @@ impl Machine {
         Ok(())
     }
 
-    fn open(&mut self, open: Open) -> Result<(), Violation> {
+    fn open(&mut self, verb: Verb) -> Result<(), Violation> {
         self.at(Phase::Opening, "open")?;
         if self.verb.is_some() {
             return Err(Violation::WrongSide("open"));
         }
-        self.verb = Some(open.verb);
+        self.verb = Some(verb);
         self.phase = Phase::Running;
         Ok(())
     }
@@ -191,7 +191,7 @@ fn at_most(count: usize, max: usize, what: &'static str) -> Result<(), Violation
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{Seal, Summary};
+    use crate::{Open, Seal, Summary};
     use blit_contract::{EntryBatch, RelPath};
 
     fn hello() -> Message {
@@ -202,6 +202,7 @@ mod tests {
         Open {
             verb,
             dry_run: false,
+            root: None,
         }
     }
 
@@ -216,7 +217,7 @@ mod tests {
     fn facing_an_open_target(verb: Verb) -> Machine {
         let mut machine = Machine::facing(Role::Target);
         machine.receive(&hello()).unwrap();
-        machine.opened(open(verb));
+        machine.opened(verb);
         machine
             .receive(&Message::Accept(Accept { version: 1 }))
             .unwrap();

@@ -61,12 +61,15 @@ impl Hello {
 }
 
 /// What the session is to do.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Open {
     /// What to do with the target.
     pub verb: Verb,
     /// Change nothing.
     pub dry_run: bool,
+    /// The source directory itself, if all of its contents are meant: the target's root becomes like
+    /// it, and what is extra there is extra. Otherwise only named entries of it are meant.
+    pub root: Option<Entry>,
 }
 
 /// The session may begin.

@@ -1,0 +1,240 @@
+//! The target's role: it compares the source's listing with its own tree, asks for what it lacks,
+//! writes and commits what comes, and at the end links, deletes and finishes.
+
+mod actions;
+mod commit;
+mod compare;
+mod cursor;
+mod delete;
+mod finish;
+mod judge;
+mod links;
+mod needs;
+mod receive;
+
+use std::sync::Arc;
+
+use blit_contract::{
+    Connection, Error, ErrorKind, History, Phase, RelPath, Result, Side, Store, SyncScope,
+    WritePolicy,
+};
+use blit_wire::{
+    Accept, Hello, Machine, Message, Open, Payload, Role, SETTLED_MAX, Settled, Summary, VERSIONS,
+    Verb,
+};
+use parking_lot::Mutex;
+use tokio::{sync::Mutex as AsyncMutex, task::JoinSet};
+
+use crate::{
+    Confirm, Options, Target, channel,
+    mover::Mover,
+    session::{Session, joined},
+    source::{bug, receive},
+    spool::Spool,
+};
+
+/// The side that writes trees.
+pub(crate) struct TargetRole {
+    session: Arc<Session>,
+    target: Target,
+    confirm: Arc<dyn Confirm>,
+    history: Arc<dyn History>,
+}
+
+/// What all parts of the role share.
+pub(crate) struct Site {
+    session: Arc<Session>,
+    store: Arc<dyn Store>,
+    policy: WritePolicy,
+    history: Arc<dyn History>,
+    needs: needs::Needs,
+    mover: Mover,
+    links: Mutex<links::Links>,
+    /// Directories whose metadata is set last.
+    unfinished: Mutex<Spool<finish::Unfinished>>,
+    /// Entries that are safe here; kept only for `move`.
+    settled: Mutex<Spool<(RelPath, blit_contract::Entry)>>,
+}
+
+impl TargetRole {
+    pub(crate) fn new(
+        session: &Arc<Session>,
+        target: Target,
+        confirm: Arc<dyn Confirm>,
+        history: Arc<dyn History>,
+    ) -> Self {
+        Self {
+            session: Arc::clone(session),
+            target,
+            confirm,
+            history,
+        }
+    }
+
+    /// Plays the role over `connection` to its end.
+    pub(crate) async fn run(self, connection: Box<dyn Connection>) -> Result<()> {
+        let cx = &self.session.cx;
+        let hung_up = || Error::new(ErrorKind::Unreachable, "accept").because("the peer hung up");
+        let mut control = connection.accept(cx).await?.ok_or_else(hung_up)?;
+        let mut outgoing = channel::sender::<Message>(&mut control)?;
+        let mut incoming = channel::receiver::<Message>(&mut control)?;
+        let mut machine = Machine::facing(Role::Source);
+        let open = self
+            .open(&mut outgoing, &mut incoming, &mut machine)
+            .await?;
+        let mut lane = connection.accept(cx).await?.ok_or_else(hung_up)?;
+        let payloads = channel::receiver::<Payload>(&mut lane)?;
+
+        let control = Arc::new(AsyncMutex::new(outgoing));
+        let site = Arc::new(self.site(&control));
+        let mut tasks = JoinSet::new();
+        let (committer, queue) = commit::committer(&site);
+        tasks.spawn(committer);
+        tasks.spawn(receive::run(Arc::clone(&site), payloads, queue));
+
+        {
+            let work = self.work(&site, open, &mut incoming, &mut machine);
+            tokio::pin!(work);
+            loop {
+                tokio::select! {
+                    done = &mut work => break done?,
+                    // A part that fails ends the whole.
+                    Some(ended) = tasks.join_next() => joined(ended)?,
+                }
+            }
+        }
+        site.needs.finish().await?;
+        while let Some(ended) = tasks.join_next().await {
+            joined(ended)?;
+        }
+        self.close(&site, &mut incoming, &mut machine).await
+    }
+
+    async fn open(
+        &self,
+        outgoing: &mut channel::Sender<Message>,
+        incoming: &mut channel::Receiver<Message>,
+        machine: &mut Machine,
+    ) -> Result<Open> {
+        let Message::Hello(theirs) = receive(incoming, machine).await? else {
+            return Err(bug("no hello from the source"));
+        };
+        let Message::Open(open) = receive(incoming, machine).await? else {
+            return Err(bug("no open from the source"));
+        };
+        let ours = Hello { versions: VERSIONS };
+        outgoing.send(Message::Hello(ours)).await?;
+        let version = ours.common_version(&theirs).unwrap_or(VERSIONS.0);
+        outgoing.send(Message::Accept(Accept { version })).await?;
+        Ok(open)
+    }
+
+    fn site(&self, control: &Arc<AsyncMutex<channel::Sender<Message>>>) -> Site {
+        Site {
+            session: Arc::clone(&self.session),
+            store: Arc::clone(&self.target.store),
+            policy: policy(&self.session.options),
+            history: Arc::clone(&self.history),
+            needs: needs::Needs::new(Arc::clone(control), Arc::clone(&self.session)),
+            mover: Mover::default(),
+            links: Mutex::default(),
+            unfinished: Mutex::default(),
+            settled: Mutex::default(),
+        }
+    }
+
+    /// Compares, then brings everything to its end, in the one order that is safe: content, links,
+    /// deletions, directory times.
+    async fn work(
+        &self,
+        site: &Arc<Site>,
+        open: Open,
+        incoming: &mut channel::Receiver<Message>,
+        machine: &mut Machine,
+    ) -> Result<()> {
+        self.session.enter(Phase::Scan).await;
+        let mut comparer = compare::Comparer::new(site, open).await?;
+        loop {
+            self.session.wait_for("the source's listing");
+            match receive(incoming, machine).await? {
+                Message::Listing(batch) => comparer.take(batch).await?,
+                Message::Seal(_) | Message::Unsealed(_) => break,
+                other => return Err(bug(&format!("{other:?} at the target"))),
+            }
+        }
+        let mut compared = comparer.finish().await?;
+        site.session
+            .tell(blit_contract::Event::Plan(site.session.progress.totals()))
+            .await;
+        if !compared.doomed.approve(site, &*self.confirm).await? {
+            return Ok(());
+        }
+        self.session.enter(Phase::Copy).await;
+        compared.actions.replay(site).await?;
+        site.needs.drain().await;
+        finish::late(site, &compared.late).await?;
+        links::make(site, &compared.links).await?;
+        compared.doomed.delete(site).await?;
+        self.session.enter(Phase::Finish).await;
+        finish::directories(site).await?;
+        if !site.session.options.is_read_only() {
+            site.store.sync(&site.session.cx, SyncScope::Tree).await?;
+        }
+        Ok(())
+    }
+
+    /// Says what is settled, and waits for the source to have removed it.
+    async fn close(
+        &self,
+        site: &Site,
+        incoming: &mut channel::Receiver<Message>,
+        machine: &mut Machine,
+    ) -> Result<()> {
+        let settled = std::mem::take(&mut *site.settled.lock());
+        if !site.session.is_stopped() && !site.session.options.is_read_only() {
+            for at in 0..settled.blocks() {
+                for chunk in settled.block(at)?.chunks(SETTLED_MAX) {
+                    let entries = chunk.iter().cloned();
+                    let settled = entries.map(|(path, entry)| Settled { path, entry });
+                    let message = Message::Settled(settled.collect());
+                    site.needs.say(message).await?;
+                }
+            }
+        }
+        let removed = site.session.progress.deleted_entries.get();
+        site.needs
+            .say(Message::Summary(Summary { removed }))
+            .await?;
+        loop {
+            if let Message::Summary(_) = receive(incoming, machine).await? {
+                return Ok(());
+            }
+        }
+    }
+}
+
+impl Site {
+    /// Keeps in mind that an entry is safe here, if somebody will ask.
+    fn settle(&self, path: &RelPath, entry: &blit_contract::Entry) -> Result<()> {
+        if self.session.options.verb == Verb::Move {
+            self.settled.lock().push((path.clone(), entry.clone()))?;
+        }
+        Ok(())
+    }
+
+    async fn problem(&self, path: &RelPath, error: Error, retried: u32) {
+        // What could not be read is the source's; everything else went wrong here.
+        let side = match error.kind() {
+            ErrorKind::Changed | ErrorKind::Vanished => Side::Source,
+            _ => Side::Target,
+        };
+        self.links.lock().fail(path);
+        self.session.problem(side, path, error, retried).await;
+    }
+}
+
+fn policy(options: &Options) -> WritePolicy {
+    WritePolicy::new(options.durability, options.preserve)
+        .with_backup(options.backup)
+        .with_verify(options.verify || options.verb == Verb::Move)
+}

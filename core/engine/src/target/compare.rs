@@ -1,0 +1,406 @@
+//! Compares the source's listing with the target's tree, directory by directory, as both arrive.
+
+use std::{
+    collections::{HashMap, VecDeque},
+    sync::Arc,
+};
+
+use blit_contract::{
+    Diff, DiffKind, EndState, Entry, EntryBatch, Error, ErrorKind, Item, ItemOp, ListOptions,
+    RelPath, Replace, Result, Side,
+};
+use blit_wire::{Open, Verb};
+use futures_util::StreamExt;
+
+use super::{
+    Site,
+    actions::{Action, Actions},
+    cursor::Cursor,
+    delete::DeletionList,
+    judge::{self, Verdict, judge},
+    links::Link,
+};
+use crate::spool::Spool;
+
+/// How many batches of the listing are looked at ahead, so that the target's directories are read in
+/// parallel with the comparison. On two cores more did not help.
+const LOOK_AHEAD: usize = 16;
+
+/// What the comparison found and could not do at once.
+pub(super) struct Compared {
+    /// What to do, in order; empty if it was done on the way.
+    pub(super) actions: Actions,
+    /// What to delete.
+    pub(super) doomed: DeletionList,
+    /// What takes the place of whole directories: only after everything else went well.
+    pub(super) late: Spool<Action>,
+    /// Further names of files.
+    pub(super) links: Spool<Link>,
+}
+
+/// Compares listing batches with the target's tree.
+pub(super) struct Comparer {
+    site: Arc<Site>,
+    compared: Compared,
+    /// Directories that the listing has named and not yet ended.
+    open: HashMap<RelPath, Directory>,
+    queue: VecDeque<EntryBatch>,
+    /// Whether what the source lacks is of interest.
+    wants_extras: bool,
+    /// Whether only named entries of the root are meant.
+    root_is_named: bool,
+}
+
+/// A directory that is being compared.
+struct Directory {
+    entry: Option<Entry>,
+    is_fresh: bool,
+    /// Its metadata was asked for: it will be finished when that comes.
+    is_asked: bool,
+    is_touched: bool,
+    cursor: Option<Cursor>,
+}
+
+impl Comparer {
+    pub(super) async fn new(site: &Arc<Site>, open: Open) -> Result<Self> {
+        let root = site.store.stat(&site.session.cx, &RelPath::ROOT).await?;
+        let holds_back = open.verb == Verb::Mirror && root.is_some() && !is_empty(site).await?;
+        let mut comparer = Self {
+            site: Arc::clone(site),
+            compared: Compared {
+                actions: Actions::new(holds_back),
+                doomed: DeletionList::default(),
+                late: Spool::default(),
+                links: Spool::default(),
+            },
+            open: HashMap::new(),
+            queue: VecDeque::new(),
+            wants_extras: matches!(open.verb, Verb::Check | Verb::Mirror),
+            root_is_named: open.root.is_none(),
+        };
+        comparer.open_root(open.root, root).await?;
+        Ok(comparer)
+    }
+
+    /// The root is compared like any directory, if all of its contents are meant.
+    async fn open_root(&mut self, wanted: Option<Entry>, found: Option<Entry>) -> Result<()> {
+        let mut actions = Vec::new();
+        let mut is_asked = false;
+        if let Some(wanted) = &wanted {
+            match &found {
+                None => {
+                    self.site.session.note(|report| report.root_created = true);
+                    let root = RelPath::ROOT;
+                    actions.push(Action::make_directory(root, wanted, Replace::Nothing));
+                    is_asked = true;
+                }
+                Some(found) if !found.is_directory() => {
+                    return Err(Error::new(ErrorKind::Conflict, "open target")
+                        .because(format!("the target is a {}", found.kind.word())));
+                }
+                Some(found) => {
+                    let preserve = self.site.session.options.preserve;
+                    if let Verdict::Ask(kind, _) = judge::judge_metadata(wanted, found, preserve) {
+                        let diff = Diff::new(RelPath::ROOT, wanted.clone(), kind, known(found));
+                        actions.push(Action::Need(diff));
+                        is_asked = true;
+                    }
+                }
+            }
+        }
+        let directory = Directory {
+            entry: wanted,
+            is_fresh: found.is_none(),
+            is_asked,
+            is_touched: false,
+            cursor: None,
+        };
+        self.open.insert(RelPath::ROOT, directory);
+        self.compared.actions.take(&self.site, actions).await
+    }
+
+    /// Takes a batch of the listing. It may be compared later, when the next ones have come.
+    pub(super) async fn take(&mut self, batch: EntryBatch) -> Result<()> {
+        self.queue.push_back(batch);
+        self.read_ahead();
+        if self.queue.len() > LOOK_AHEAD
+            && let Some(batch) = self.queue.pop_front()
+        {
+            self.compare(batch).await?;
+        }
+        Ok(())
+    }
+
+    /// Compares what is left, and answers what is still to be done.
+    pub(super) async fn finish(mut self) -> Result<Compared> {
+        while let Some(batch) = self.queue.pop_front() {
+            self.compare(batch).await?;
+            self.read_ahead();
+        }
+        Ok(self.compared)
+    }
+
+    /// Begins to read those of the target's directories that will be compared soon.
+    fn read_ahead(&mut self) {
+        for batch in &self.queue {
+            if self.root_is_named && batch.directory.is_root() {
+                continue;
+            }
+            if let Some(directory) = self.open.get_mut(&batch.directory)
+                && directory.cursor.is_none()
+                && !directory.is_fresh
+            {
+                directory.cursor = Some(Cursor::open(&self.site, batch.directory.clone()));
+            }
+        }
+    }
+
+    async fn compare(&mut self, batch: EntryBatch) -> Result<()> {
+        let path = batch.directory;
+        // A directory whose parent could not be made, or is left alone, is left alone too.
+        let Some(mut directory) = self.open.remove(&path) else {
+            return Ok(());
+        };
+        let mut cursor = match directory.cursor.take() {
+            Some(cursor) => cursor,
+            None if directory.is_fresh || (self.root_is_named && path.is_root()) => Cursor::empty(),
+            None => Cursor::open(&self.site, path.clone()),
+        };
+        let mut actions = Vec::new();
+        let mut extras = Vec::new();
+        for source in batch.entries {
+            let target = if self.root_is_named && path.is_root() && !directory.is_fresh {
+                let at = path.join(source.name.clone());
+                self.site.store.stat(&self.site.session.cx, &at).await?
+            } else {
+                cursor.seek(&source.name, &mut extras).await?
+            };
+            self.entry(&path, source, target, &mut actions).await?;
+        }
+        if batch.last && self.wants_extras {
+            while let Some(entry) = cursor.next().await? {
+                extras.push(entry);
+            }
+        }
+        for problem in cursor.take_problems() {
+            self.site.session.scan_problem(Side::Target, problem).await;
+        }
+        directory.is_touched |= !actions.is_empty();
+        directory.is_touched |= self.extras(&path, extras).await?;
+        if batch.last {
+            actions.extend(last_touch(&path, &directory));
+        } else {
+            directory.cursor = Some(cursor);
+            self.open.insert(path, directory);
+        }
+        self.compared.actions.take(&self.site, actions).await
+    }
+
+    /// Compares one entry.
+    async fn entry(
+        &mut self,
+        directory: &RelPath,
+        source: Entry,
+        target: Option<Entry>,
+        actions: &mut Vec<Action>,
+    ) -> Result<()> {
+        let options = &self.site.session.options;
+        if !judge::can_be_made(&source, options) {
+            if options.specials {
+                let path = directory.join(source.name.clone());
+                let item = Item::new(ItemOp::Skip, path, 0, "a socket belongs to its process");
+                self.site.session.end(EndState::Skipped, item).await;
+            }
+            return Ok(());
+        }
+        let path = directory.join(source.name.clone());
+        let verdict = match &target {
+            None => Verdict::Replace("new"),
+            Some(target) => {
+                self.compared.doomed.match_one();
+                judge(&source, target, options)
+            }
+        };
+        if source.is_directory() {
+            return self.directory(path, source, target, verdict, actions).await;
+        }
+        if source.is_file() && source.identity.links > 1 {
+            let judged = (&source, target.as_ref(), verdict);
+            if let Some(link) = self.site.links.lock().judge(&path, judged) {
+                return self.compared.links.push(link);
+            }
+        }
+        let must_part = target.as_ref().is_some_and(|target| {
+            verdict == Verdict::Same && self.site.links.lock().must_part(&source, target)
+        });
+        let verdict = if must_part {
+            Verdict::Ask(DiffKind::Content, "it shares its content with another file")
+        } else {
+            verdict
+        };
+        self.other(path, source, target, verdict, actions).await
+    }
+
+    async fn directory(
+        &mut self,
+        path: RelPath,
+        source: Entry,
+        target: Option<Entry>,
+        verdict: Verdict,
+        actions: &mut Vec<Action>,
+    ) -> Result<()> {
+        let is_there = target.as_ref().is_some_and(Entry::is_directory);
+        let mut is_asked = true;
+        match verdict {
+            Verdict::Replace(_) => {
+                let replace = target.as_ref().map_or(Replace::Nothing, known);
+                actions.push(Action::make_directory(path.clone(), &source, replace));
+            }
+            Verdict::Ask(kind, _) => {
+                let replace = target.as_ref().map_or(Replace::Nothing, known);
+                actions.push(Action::Need(Diff::new(
+                    path.clone(),
+                    source.clone(),
+                    kind,
+                    replace,
+                )));
+            }
+            Verdict::Same => {
+                is_asked = false;
+                let item = Item::new(ItemOp::Metadata, path.clone(), 0, "");
+                self.site.session.end(EndState::Unchanged, item).await;
+            }
+            Verdict::Conflict | Verdict::Skip(_) => return Ok(()),
+        }
+        self.site.settle(&path, &source)?;
+        let directory = Directory {
+            entry: Some(source),
+            is_fresh: !is_there,
+            is_asked,
+            is_touched: false,
+            cursor: None,
+        };
+        self.open.insert(path, directory);
+        Ok(())
+    }
+
+    async fn other(
+        &mut self,
+        path: RelPath,
+        source: Entry,
+        target: Option<Entry>,
+        verdict: Verdict,
+        actions: &mut Vec<Action>,
+    ) -> Result<()> {
+        match verdict {
+            Verdict::Same => {
+                self.site.settle(&path, &source)?;
+                let item = Item::new(ItemOp::Metadata, path, source.size, "");
+                self.site.session.end(EndState::Unchanged, item).await;
+            }
+            Verdict::Skip(reason) => {
+                let item = Item::new(ItemOp::Skip, path, source.size, reason);
+                self.site.session.end(EndState::Skipped, item).await;
+            }
+            Verdict::Conflict => {
+                let error = Error::new(ErrorKind::Conflict, "replace")
+                    .at(&path)
+                    .because("a directory is in its place, and only mirror removes directories");
+                self.site.problem(&path, error, 0).await;
+            }
+            Verdict::Ask(kind, _) => {
+                let replace = target.as_ref().map_or(Replace::Nothing, known);
+                actions.push(Action::Need(Diff::new(path, source, kind, replace)));
+            }
+            Verdict::Replace(_) => match target {
+                Some(target) if target.is_directory() => {
+                    self.doom(&path, &target, false).await?;
+                    let action = Action::make(path, source, Replace::Tree(Box::new(target)));
+                    self.compared.late.push(action)?;
+                }
+                Some(target) => actions.push(Action::make(path, source, known(&target))),
+                None => actions.push(Action::make(path, source, Replace::Nothing)),
+            },
+        }
+        Ok(())
+    }
+
+    /// Notes what the target has and the source lacks. Answers whether anything of it will go.
+    async fn extras(&mut self, directory: &RelPath, extras: Vec<Entry>) -> Result<bool> {
+        let mut any = false;
+        if !self.wants_extras {
+            return Ok(any);
+        }
+        for extra in extras {
+            let path = directory.join(extra.name.clone());
+            if self.is_protected(directory, &extra) {
+                continue;
+            }
+            any = true;
+            self.doom(&path, &extra, true).await?;
+        }
+        Ok(any)
+    }
+
+    /// Puts an entry, and everything beneath it, on the list of deletions.
+    async fn doom(&mut self, path: &RelPath, entry: &Entry, itself: bool) -> Result<()> {
+        let site = Arc::clone(&self.site);
+        if itself {
+            self.compared.doomed.push(&site, path, entry)?;
+        }
+        if !entry.is_directory() {
+            return Ok(());
+        }
+        let options = ListOptions::recursive().with_one_file_system(true);
+        let mut listing = site.store.list(&site.session.cx, path, options);
+        while let Some(batch) = listing.next().await {
+            let batch = batch?;
+            for problem in batch.problems {
+                site.session.scan_problem(Side::Target, problem).await;
+            }
+            for entry in batch.entries {
+                let at = batch.directory.join(entry.name.clone());
+                let is_mount = self.compared.doomed.is_elsewhere(&entry);
+                if is_mount || self.is_protected(&batch.directory, &entry) {
+                    self.compared.doomed.keep(&at);
+                } else if itself {
+                    self.compared.doomed.push(&site, &at, &entry)?;
+                } else {
+                    self.compared.doomed.count_only(&site, &entry);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn is_protected(&self, directory: &RelPath, entry: &Entry) -> bool {
+        let select = self.site.session.options.select.as_ref();
+        select
+            .is_some_and(|select| select.select(directory, entry) == blit_contract::Selection::Skip)
+    }
+}
+
+/// A directory in which something changes gets its times back at the end.
+fn last_touch(path: &RelPath, directory: &Directory) -> Option<Action> {
+    let entry = directory.entry.as_ref()?;
+    (directory.is_touched && !directory.is_asked).then(|| Action::Finish {
+        path: path.clone(),
+        entry: entry.clone(),
+    })
+}
+
+fn known(entry: &Entry) -> Replace {
+    Replace::Entry(Box::new(entry.clone()))
+}
+
+async fn is_empty(site: &Site) -> Result<bool> {
+    let (store, root) = (&site.store, RelPath::ROOT);
+    let mut listing = store.list(&site.session.cx, &root, ListOptions::flat());
+    match listing.next().await {
+        Some(batch) => {
+            let batch = batch?;
+            Ok(batch.entries.is_empty() && batch.last)
+        }
+        None => Ok(true),
+    }
+}

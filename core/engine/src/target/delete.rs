@@ -1,0 +1,234 @@
+//! What a mirror deletes: listed while both trees are compared, approved before the first change,
+//! done last, and only if nothing went wrong.
+
+use std::collections::HashSet;
+
+use blit_contract::{DeletionPlan, EndState, Entry, Item, ItemOp, Phase, RelPath, Result};
+use blit_wire::Verb;
+
+use super::Site;
+use crate::{Answer, Confirm, Doomed, MaxDelete, Stop, spool::Spool};
+
+/// How many entries one call deletes.
+const BATCH: usize = 1_024;
+
+/// Fewer deletions than this never set off the default brake.
+const BRAKE_ENTRIES_MIN: u64 = 100;
+
+/// The default brake, in percent of the target's entries.
+const BRAKE_PERCENT: u64 = 50;
+
+/// The entries to delete, directories before what is in them.
+#[derive(Debug, Default)]
+pub(super) struct DeletionList {
+    entries: Spool<(RelPath, Entry)>,
+    /// Directories that hold something which stays.
+    kept: HashSet<RelPath>,
+    bytes: u64,
+    /// Entries that go together with a directory that something takes the place of.
+    replaced_entries: u64,
+    /// Entries of the target that the source has too.
+    matched_entries: u64,
+    mount: Option<u64>,
+}
+
+impl DeletionList {
+    pub(super) fn push(&mut self, site: &Site, path: &RelPath, entry: &Entry) -> Result<()> {
+        self.mount.get_or_insert(entry.identity.mount);
+        self.bytes += entry.size;
+        site.session.progress.doomed_entries.add(1);
+        self.entries.push((path.clone(), entry.clone()))
+    }
+
+    /// Counts an entry that goes together with a directory that something takes the place of.
+    pub(super) fn count_only(&mut self, site: &Site, entry: &Entry) {
+        self.bytes += entry.size;
+        self.replaced_entries += 1;
+        site.session.progress.doomed_entries.add(1);
+    }
+
+    /// Counts an entry that both sides have.
+    pub(super) fn match_one(&mut self) {
+        self.matched_entries += 1;
+    }
+
+    /// Keeps the directories above an entry that stays.
+    pub(super) fn keep(&mut self, path: &RelPath) {
+        let mut at = path.parent();
+        while let Some(directory) = at {
+            if !self.kept.insert(directory.clone()) {
+                return;
+            }
+            at = directory.parent();
+        }
+    }
+
+    /// Whether an entry is on another mount than the first one on the list.
+    pub(super) fn is_elsewhere(&self, entry: &Entry) -> bool {
+        self.mount
+            .is_some_and(|mount| mount != entry.identity.mount)
+    }
+
+    fn count(&self) -> u64 {
+        self.entries.len() as u64 + self.replaced_entries
+    }
+
+    /// Asks the brake, then the user. `false`: the session is stopped, and nothing was changed.
+    pub(super) async fn approve(&self, site: &Site, confirm: &dyn Confirm) -> Result<bool> {
+        let session = &site.session;
+        if session.options.verb != Verb::Mirror || self.count() == 0 {
+            return Ok(true);
+        }
+        let totals = session.progress.totals();
+        let of_entries = self.matched_entries + self.count();
+        let plan = DeletionPlan::new(self.count(), self.bytes, of_entries);
+        let source_is_empty = totals.entries == 0;
+        if is_too_much(plan, source_is_empty, session.options.max_delete) {
+            session.stop(Stop::Brake {
+                plan,
+                source_is_empty,
+            });
+            return Ok(false);
+        }
+        if session.options.dry_run {
+            return Ok(true);
+        }
+        let stop = match confirm.confirm(plan, self).await {
+            Answer::Yes => return Ok(true),
+            Answer::No => Stop::Declined(plan),
+            Answer::Nobody => Stop::Unconfirmed(plan),
+        };
+        session.stop(stop);
+        Ok(false)
+    }
+
+    /// Deletes, children before their directories, unless anything went wrong before.
+    pub(super) async fn delete(&self, site: &Site) -> Result<()> {
+        if self.entries.is_empty() {
+            return Ok(());
+        }
+        let session = &site.session;
+        let is_sealed = {
+            let mut sealed = false;
+            session.note(|report| sealed = report.sealed);
+            sealed
+        };
+        if session.options.verb == Verb::Mirror && !(is_sealed && session.is_clean()) {
+            session.note(|report| report.deletions_withheld = self.count());
+            return Ok(());
+        }
+        if session.options.verb == Verb::Mirror {
+            session.enter(Phase::Delete).await;
+        }
+        for at in (0..self.entries.blocks()).rev() {
+            let mut items = self.entries.block(at)?;
+            items.reverse();
+            items.retain(|(path, _)| !self.kept.contains(path));
+            for batch in items.chunks(BATCH) {
+                delete_batch(site, batch).await?;
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Doomed for DeletionList {
+    fn for_each(&self, each: &mut dyn FnMut(&RelPath, &Entry)) -> Result<()> {
+        for at in (0..self.entries.blocks()).rev() {
+            for (path, entry) in self.entries.block(at)?.iter().rev() {
+                if !self.kept.contains(path) {
+                    each(path, entry);
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+async fn delete_batch(site: &Site, batch: &[(RelPath, Entry)]) -> Result<()> {
+    let session = &site.session;
+    session.cx.check()?;
+    if session.options.is_read_only() {
+        for (path, entry) in batch {
+            end_deleted(site, path, entry).await;
+        }
+        return Ok(());
+    }
+    session.wait_for("the target to delete");
+    let deleted = site
+        .store
+        .delete(&session.cx, site.policy, batch.to_vec())
+        .await?;
+    for ((path, entry), deleted) in batch.iter().zip(deleted) {
+        match deleted {
+            Ok(()) => {
+                session.note(|report| report.changed_anything = true);
+                end_deleted(site, path, entry).await;
+            }
+            Err(error) => {
+                site.session
+                    .problem(blit_contract::Side::Target, path, error, 0)
+                    .await
+            }
+        }
+    }
+    Ok(())
+}
+
+async fn end_deleted(site: &Site, path: &RelPath, entry: &Entry) {
+    let (end, op) = if site.session.options.verb == Verb::Check {
+        site.session.note(|report| report.differences += 1);
+        (EndState::Skipped, ItemOp::DiffersExtra)
+    } else {
+        (EndState::Deleted, ItemOp::Delete)
+    };
+    let item = Item::new(op, path.clone(), entry.size, "not at the source");
+    site.session.end(end, item).await;
+}
+
+/// The brake.
+fn is_too_much(plan: DeletionPlan, source_is_empty: bool, max: MaxDelete) -> bool {
+    let percent = |percent: u64| {
+        u128::from(plan.entries) * 100 > u128::from(plan.of_entries) * u128::from(percent)
+    };
+    match max {
+        MaxDelete::Percent(100..) => false,
+        _ if source_is_empty => true,
+        MaxDelete::Default => plan.entries >= BRAKE_ENTRIES_MIN && percent(BRAKE_PERCENT),
+        MaxDelete::Entries(entries) => plan.entries > entries,
+        MaxDelete::Percent(limit) => percent(u64::from(limit)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn plan(entries: u64, of_entries: u64) -> DeletionPlan {
+        DeletionPlan::new(entries, 0, of_entries)
+    }
+
+    #[test]
+    fn more_than_half_and_at_least_a_hundred_is_too_much() {
+        let default = |entries, of| is_too_much(plan(entries, of), false, MaxDelete::Default);
+        assert!(default(100, 199));
+        assert!(!default(100, 200));
+        assert!(!default(99, 99));
+    }
+
+    #[test]
+    fn an_empty_source_deletes_nothing_unless_all_was_allowed() {
+        assert!(is_too_much(plan(1, 1), true, MaxDelete::Default));
+        assert!(is_too_much(plan(1, 1), true, MaxDelete::Entries(5)));
+        assert!(is_too_much(plan(1, 1), true, MaxDelete::Percent(99)));
+        assert!(!is_too_much(plan(1, 1), true, MaxDelete::Percent(100)));
+    }
+
+    #[test]
+    fn a_limit_that_was_given_is_exact() {
+        assert!(!is_too_much(plan(5, 10), false, MaxDelete::Entries(5)));
+        assert!(is_too_much(plan(6, 10), false, MaxDelete::Entries(5)));
+        assert!(!is_too_much(plan(1, 10), false, MaxDelete::Percent(10)));
+        assert!(is_too_much(plan(2, 10), false, MaxDelete::Percent(10)));
+    }
+}

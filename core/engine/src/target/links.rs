@@ -1,0 +1,187 @@
+//! Hard links: which names share a file at the source, and making them share one here.
+
+use std::collections::{HashMap, HashSet};
+
+use blit_contract::{
+    Diff, DiffKind, EndState, Entry, ErrorKind, Item, ItemOp, Loss, LossClass, MetaOp, RelPath,
+    Replace, Result,
+};
+use blit_wire::Verb;
+use serde::{Deserialize, Serialize};
+
+use super::{Site, actions::described, judge::Verdict};
+use crate::spool::Spool;
+
+/// How many links are made in one call.
+const BATCH: usize = 1_024;
+
+/// A further name of a file: made when the file's first name is committed.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(super) struct Link {
+    path: RelPath,
+    leader: RelPath,
+    entry: Entry,
+    replace: Replace,
+}
+
+/// What is known of files with several names. A group is forgotten when all its names were seen.
+#[derive(Debug, Default)]
+pub(super) struct Links {
+    groups: HashMap<Object, Group>,
+    /// For files of the target with several names: which file of the source claimed them first.
+    claims: HashMap<Object, Object>,
+    /// First names that came to a bad end.
+    failed: HashSet<RelPath>,
+    leaders: HashSet<RelPath>,
+}
+
+/// A file of one side: its file system and inode.
+type Object = (u64, u64);
+
+#[derive(Debug)]
+struct Group {
+    leader: RelPath,
+    /// The target's file, if the first name needs no new content.
+    kept: Option<Object>,
+    unseen: u32,
+}
+
+impl Links {
+    /// Judges a file with several names. The first name is treated like any file (`None`); a further
+    /// one is a link to it, unless the target already has it so.
+    pub(super) fn judge(
+        &mut self,
+        path: &RelPath,
+        (source, target, verdict): (&Entry, Option<&Entry>, Verdict),
+    ) -> Option<Link> {
+        let key = object(source);
+        let Some(group) = self.groups.get_mut(&key) else {
+            let kept = target.filter(|_| keeps_content(verdict)).map(object);
+            self.leaders.insert(path.clone());
+            self.groups.insert(
+                key,
+                Group {
+                    leader: path.clone(),
+                    kept,
+                    unseen: source.identity.links.saturating_sub(1),
+                },
+            );
+            return None;
+        };
+        let is_linked = group.kept.is_some() && target.map(object) == group.kept;
+        let link = (!is_linked).then(|| Link {
+            path: path.clone(),
+            leader: group.leader.clone(),
+            entry: source.clone(),
+            replace: target.map_or(Replace::Nothing, |target| {
+                Replace::Entry(Box::new(target.clone()))
+            }),
+        });
+        group.unseen = group.unseen.saturating_sub(1);
+        if group.unseen == 0 {
+            self.groups.remove(&key);
+        }
+        link
+    }
+
+    /// Whether `target`, which has several names, already stands for another file of the source.
+    pub(super) fn must_part(&mut self, source: &Entry, target: &Entry) -> bool {
+        if target.identity.links < 2 || target.identity.inode == 0 {
+            return false;
+        }
+        let claim = self.claims.entry(object(target)).or_insert(object(source));
+        *claim != object(source)
+    }
+
+    /// Notes that the entry came to a bad end: nothing may be linked to it.
+    pub(super) fn fail(&mut self, path: &RelPath) {
+        if self.leaders.contains(path) {
+            self.failed.insert(path.clone());
+        }
+    }
+}
+
+fn object(entry: &Entry) -> Object {
+    (entry.identity.device, entry.identity.inode)
+}
+
+/// Whether the target's file stays the same file.
+fn keeps_content(verdict: Verdict) -> bool {
+    matches!(
+        verdict,
+        Verdict::Same | Verdict::Skip(_) | Verdict::Ask(DiffKind::Attributes, _)
+    )
+}
+
+/// Makes the links, now that the files' first names are committed.
+pub(super) async fn make(site: &Site, links: &Spool<Link>) -> Result<()> {
+    for at in 0..links.blocks() {
+        for batch in links.block(at)?.chunks(BATCH) {
+            make_batch(site, batch).await?;
+        }
+    }
+    site.needs.drain().await;
+    Ok(())
+}
+
+async fn make_batch(site: &Site, batch: &[Link]) -> Result<()> {
+    let mut wanted = Vec::with_capacity(batch.len());
+    for link in batch {
+        if site.links.lock().failed.contains(&link.leader) {
+            let error = blit_contract::Error::new(ErrorKind::Changed, "link")
+                .at(&link.path)
+                .because(format!("{} could not be copied", link.leader));
+            site.problem(&link.path, error, 0).await;
+        } else {
+            wanted.push(link);
+        }
+    }
+    if site.session.options.is_read_only() {
+        for link in wanted {
+            end_linked(site, link).await;
+        }
+        return Ok(());
+    }
+    let operations = wanted.iter().map(|link| MetaOp::Link {
+        path: link.path.clone(),
+        leader: link.leader.clone(),
+        replace: link.replace.clone(),
+    });
+    let operations = operations.collect();
+    let applied = site
+        .store
+        .apply(&site.session.cx, site.policy, operations)
+        .await?;
+    for (link, applied) in wanted.into_iter().zip(applied) {
+        match applied {
+            Ok(_) => {
+                site.session.note(|report| report.changed_anything = true);
+                site.settle(&link.path, &link.entry)?;
+                end_linked(site, link).await;
+            }
+            // A store without links, or a file with as many names as it can have: copied instead.
+            Err(error) if error.kind() == ErrorKind::Unsupported => {
+                site.session.lose(&[Loss::new(LossClass::HardLink)]);
+                let diff = Diff::new(
+                    link.path.clone(),
+                    link.entry.clone(),
+                    DiffKind::Content,
+                    link.replace.clone(),
+                );
+                site.needs.ask(vec![diff]).await?;
+            }
+            Err(error) => site.problem(&link.path, error, 0).await,
+        }
+    }
+    Ok(())
+}
+
+async fn end_linked(site: &Site, link: &Link) {
+    let op = if site.session.options.verb == Verb::Check {
+        described(site, &link.replace, &link.entry.kind).0
+    } else {
+        ItemOp::Create
+    };
+    let item = Item::new(op, link.path.clone(), 0, "hard link");
+    site.session.end(EndState::Linked, item).await;
+}

@@ -1,0 +1,113 @@
+//! What the target has asked for and not yet brought to an end.
+
+use std::sync::{
+    Arc,
+    atomic::{AtomicBool, AtomicU64, Ordering},
+};
+
+use blit_contract::{Diff, DiffKind, Result};
+use blit_wire::{Message, NEEDS_MAX};
+use tokio::sync::{Mutex as AsyncMutex, Notify};
+
+use crate::{channel, session::Session};
+
+/// Asks the source, and counts what is outstanding.
+#[derive(Debug)]
+pub(crate) struct Needs {
+    control: Arc<AsyncMutex<channel::Sender<Message>>>,
+    session: Arc<Session>,
+    outstanding: AtomicU64,
+    draining: AtomicBool,
+    /// Told whenever something comes to its end.
+    changed: Notify,
+}
+
+impl Needs {
+    pub(crate) fn new(
+        control: Arc<AsyncMutex<channel::Sender<Message>>>,
+        session: Arc<Session>,
+    ) -> Self {
+        Self {
+            control,
+            session,
+            outstanding: AtomicU64::new(0),
+            draining: AtomicBool::new(false),
+            changed: Notify::new(),
+        }
+    }
+
+    /// Asks for all of `diffs`. Each must later be settled exactly once.
+    pub(crate) async fn ask(&self, diffs: Vec<Diff>) -> Result<()> {
+        if diffs.is_empty() {
+            return Ok(());
+        }
+        let count = diffs.len() as u64;
+        self.outstanding.fetch_add(count, Ordering::AcqRel);
+        for diff in &diffs {
+            if diff.kind == DiffKind::Content {
+                self.session.progress.wanted_files.add(1);
+                self.session.progress.wanted_bytes.add(diff.entry.size);
+            }
+        }
+        self.send(diffs).await
+    }
+
+    /// Asks for something else, or once more, in the place of what was asked before.
+    pub(crate) async fn ask_instead(&self, diff: Diff) -> Result<()> {
+        if diff.kind == DiffKind::Content && diff.attempt == 0 {
+            self.session.progress.wanted_files.add(1);
+            self.session.progress.wanted_bytes.add(diff.entry.size);
+        }
+        self.send(vec![diff]).await
+    }
+
+    async fn send(&self, mut diffs: Vec<Diff>) -> Result<()> {
+        while !diffs.is_empty() {
+            let rest = diffs.split_off(diffs.len().min(NEEDS_MAX));
+            let batch = std::mem::replace(&mut diffs, rest);
+            self.say(Message::Needs(batch)).await?;
+        }
+        Ok(())
+    }
+
+    /// Sends any message to the source.
+    pub(crate) async fn say(&self, message: Message) -> Result<()> {
+        self.control.lock().await.send(message).await
+    }
+
+    /// One thing that was asked for has come to its end.
+    pub(crate) fn settle(&self) {
+        self.outstanding.fetch_sub(1, Ordering::AcqRel);
+        self.changed.notify_waiters();
+    }
+
+    /// Waits until everything asked for has come to its end.
+    pub(crate) async fn drain(&self) {
+        self.draining.store(true, Ordering::Release);
+        self.changed.notify_waiters();
+        loop {
+            let changed = self.changed.notified();
+            if self.outstanding.load(Ordering::Acquire) == 0 {
+                break;
+            }
+            changed.await;
+        }
+        self.draining.store(false, Ordering::Release);
+    }
+
+    /// Whether somebody waits for the end, and only these `held` are missing.
+    pub(crate) fn waits_only_for(&self, held: usize) -> bool {
+        self.draining.load(Ordering::Acquire)
+            && self.outstanding.load(Ordering::Acquire) == held as u64
+    }
+
+    /// Waits for something to come to its end.
+    pub(crate) async fn changed(&self) {
+        self.changed.notified().await;
+    }
+
+    /// Tells the source that nothing more will be needed.
+    pub(crate) async fn finish(&self) -> Result<()> {
+        self.say(Message::NeedsDone).await
+    }
+}

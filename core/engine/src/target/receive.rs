@@ -1,0 +1,372 @@
+//! Takes what crosses the lanes, and stages it.
+
+mod ranges;
+
+use std::sync::Arc;
+
+use blit_contract::{
+    Diff, DiffKind, EndState, Error, Item, ItemOp, MetaOp, Method, ReadItem, ReadOptions, Reader,
+    Replace, Result, SmallFile, WriteOptions,
+};
+use blit_wire::{Body, Payload, Verb};
+use tokio::{
+    sync::{Semaphore, mpsc},
+    task::JoinSet,
+};
+
+use super::{
+    Site,
+    actions::would_copy,
+    commit::{Ready, may_retry},
+    finish::{self, Unfinished},
+    judge::{self, Verdict},
+};
+use crate::{channel, digest, mover::Transform, session::joined};
+
+/// How often an entry is read before it is given up as changing (reliability F6: three retries).
+pub(super) const ATTEMPTS_MAX: u8 = 4;
+
+/// How many payloads are staged at a time. On two cores, four writers keep both busy while one or two
+/// wait for a directory lock or the disk.
+const WRITERS: usize = 4;
+
+type Queue = mpsc::Sender<Vec<Ready>>;
+
+/// Takes payloads until the lane ends.
+pub(super) async fn run(
+    site: Arc<Site>,
+    mut payloads: channel::Receiver<Payload>,
+    queue: Queue,
+) -> Result<()> {
+    let places = Arc::new(Semaphore::new(WRITERS));
+    let ranges = Arc::new(ranges::Ranges::default());
+    let mut writers = JoinSet::new();
+    while let Some(payload) = payloads.recv().await? {
+        let place = Arc::clone(&places).acquire_owned().await.map_err(|error| {
+            Error::new(blit_contract::ErrorKind::Bug, "write").with_source(error)
+        })?;
+        let taker = Taker {
+            site: Arc::clone(&site),
+            ranges: Arc::clone(&ranges),
+            queue: queue.clone(),
+        };
+        writers.spawn(async move {
+            let done = taker.take(payload.body).await;
+            drop(place);
+            done
+        });
+        while let Some(ended) = writers.try_join_next() {
+            joined(ended)?;
+        }
+    }
+    while let Some(ended) = writers.join_next().await {
+        joined(ended)?;
+    }
+    Ok(())
+}
+
+struct Taker {
+    site: Arc<Site>,
+    ranges: Arc<ranges::Ranges>,
+    queue: Queue,
+}
+
+impl Taker {
+    async fn take(&self, body: Body) -> Result<()> {
+        match body {
+            Body::Attributes(answers) => self.attributes(answers).await,
+            Body::Digests(answers) => self.digests(answers).await,
+            Body::File(diff, reader) => {
+                let staged = match reader {
+                    Ok(reader) => self.copy(&diff, &*reader).await,
+                    Err(error) => Err(error),
+                };
+                self.hand_on(diff, staged).await
+            }
+            Body::Pack(answers) => self.pack(answers).await,
+            Body::Range(part, reader) => {
+                if let Some((diff, staged)) = self.ranges.take(&self.site, part, reader).await {
+                    self.hand_on(diff, staged).await?;
+                }
+                Ok(())
+            }
+            _ => Err(crate::source::bug("a payload of an unknown kind")),
+        }
+    }
+
+    /// Stages small files in one call.
+    async fn pack(&self, answers: Vec<(Diff, Result<SmallFile>)>) -> Result<()> {
+        let site = &self.site;
+        let mut diffs = Vec::with_capacity(answers.len());
+        let mut files = Vec::with_capacity(answers.len());
+        let mut digests = Vec::with_capacity(answers.len());
+        for (mut diff, answer) in answers {
+            match answer {
+                Ok(mut file) => {
+                    file.path = diff.path.clone();
+                    file.replace = diff.replace.clone();
+                    let digest = || *blake3::hash(&file.content).as_bytes();
+                    digests.push(site.policy.verify.then(digest));
+                    diff.entry = file.entry.clone();
+                    diffs.push(diff);
+                    files.push(file);
+                }
+                Err(error) => self.failed(diff, error).await?,
+            }
+        }
+        let staged = site
+            .store
+            .write_batch(&site.session.cx, site.policy, files)
+            .await?;
+        let mut ready = Vec::with_capacity(staged.len());
+        for ((diff, digest), staged) in diffs.into_iter().zip(digests).zip(staged) {
+            match staged {
+                Ok(mut staged) => {
+                    site.session.progress.done_bytes.add(staged.size);
+                    staged.digest = digest;
+                    ready.push(Ready {
+                        staged,
+                        diff,
+                        method: Method::Pack,
+                    });
+                }
+                Err(error) => self.failed(diff, error).await?,
+            }
+        }
+        self.queue_up(ready).await
+    }
+
+    /// Copies one file whole.
+    async fn copy(
+        &self,
+        diff: &Diff,
+        reader: &dyn Reader,
+    ) -> Result<(blit_contract::Staged, Method)> {
+        let site = &self.site;
+        let cx = &site.session.cx;
+        let options = WriteOptions::new(site.policy, diff.entry.clone(), diff.replace.clone());
+        let writer = site.store.open_write(cx, &diff.path, options).await?;
+        let transform = Transform {
+            digest: site.policy.verify,
+        };
+        let on_bytes = |bytes| site.session.progress.done_bytes.add(bytes);
+        let size = diff.entry.size;
+        let moved = site
+            .mover
+            .copy(
+                cx,
+                reader,
+                &*writer,
+                0..size,
+                transform,
+                &*site.history,
+                &on_bytes,
+            )
+            .await?;
+        let attributes = match site.policy.preserve.xattrs {
+            true => reader.attributes().await?,
+            false => blit_contract::Attributes::default(),
+        };
+        reader.check_unchanged().await?;
+        let mut staged = writer.finish(diff.entry.clone(), attributes).await?;
+        staged.digest = moved.digest;
+        Ok((staged, moved.method))
+    }
+
+    async fn hand_on(
+        &self,
+        diff: Diff,
+        staged: Result<(blit_contract::Staged, Method)>,
+    ) -> Result<()> {
+        match staged {
+            Ok((staged, method)) => {
+                self.queue_up(vec![Ready {
+                    staged,
+                    diff,
+                    method,
+                }])
+                .await
+            }
+            Err(error) => self.failed(diff, error).await,
+        }
+    }
+
+    async fn queue_up(&self, ready: Vec<Ready>) -> Result<()> {
+        let closed = |_| crate::source::bug("the committer is gone");
+        self.queue.send(ready).await.map_err(closed)
+    }
+
+    /// An entry that could not be had: once more, or to its bad end.
+    async fn failed(&self, mut diff: Diff, error: Error) -> Result<()> {
+        if may_retry(error.kind(), &diff) {
+            diff.attempt += 1;
+            return self.site.needs.ask_instead(diff).await;
+        }
+        let retried = u32::from(diff.attempt);
+        self.site.problem(&diff.path, error, retried).await;
+        self.site.needs.settle();
+        Ok(())
+    }
+
+    /// Sets metadata, or says that it differs.
+    async fn attributes(&self, answers: Vec<(Diff, Result<SmallFile>)>) -> Result<()> {
+        let mut operations = Vec::new();
+        let mut diffs = Vec::new();
+        for (diff, answer) in answers {
+            match answer {
+                Err(error) => self.failed(diff, error).await?,
+                Ok(file) if self.site.session.options.is_read_only() => {
+                    let differs = self.differs(&diff, &file).await;
+                    self.end_compared(&diff, differs).await;
+                }
+                Ok(file) if diff.entry.is_directory() => {
+                    self.site.unfinished.lock().push(Unfinished {
+                        is_end: diff.replace != Replace::Nothing && !diff.path.is_root(),
+                        path: diff.path,
+                        entry: diff.entry,
+                        attributes: Some(file.attributes),
+                    })?;
+                    self.site.needs.settle();
+                }
+                Ok(file) => {
+                    operations.push(MetaOp::SetMetadata {
+                        path: diff.path.clone(),
+                        expect: expected(&diff),
+                        entry: diff.entry.clone(),
+                        attributes: Some(file.attributes),
+                    });
+                    diffs.push(diff);
+                }
+            }
+        }
+        self.set(operations, diffs).await
+    }
+
+    async fn set(&self, operations: Vec<MetaOp>, diffs: Vec<Diff>) -> Result<()> {
+        let site = &self.site;
+        if operations.is_empty() {
+            return Ok(());
+        }
+        let applied = site
+            .store
+            .apply(&site.session.cx, site.policy, operations)
+            .await?;
+        for (diff, applied) in diffs.into_iter().zip(applied) {
+            match applied {
+                Ok(applied) => {
+                    site.session.lose(&applied.losses);
+                    site.settle(&diff.path, &diff.entry)?;
+                    finish::end(site, &diff.path, applied.changed).await;
+                    site.needs.settle();
+                }
+                Err(error) => self.failed(diff, error).await?,
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether any metadata differs; an entry that cannot be read differs.
+    async fn differs(&self, diff: &Diff, file: &SmallFile) -> bool {
+        let Some(found) = expected(diff) else {
+            return true;
+        };
+        let preserve = self.site.session.options.preserve;
+        let mut wanted = diff.entry.clone();
+        // Only what can be seen without attributes: those are compared below.
+        wanted.identity.changed = blit_contract::Time::new(i64::MIN, 0);
+        if judge::judge_metadata(&wanted, &found, preserve) != Verdict::Same {
+            return true;
+        }
+        let item = ReadItem::attributes(diff.path.clone(), found);
+        let read = blit_contract::StoreExt::get(&*self.site.store, &self.site.session.cx, item);
+        preserve.xattrs
+            && !read
+                .await
+                .is_ok_and(|found| found.attributes == file.attributes)
+    }
+
+    async fn end_compared(&self, diff: &Diff, differs: bool) {
+        let session = &self.site.session;
+        let is_check = session.options.verb == Verb::Check;
+        let op = if is_check {
+            ItemOp::DiffersMetadata
+        } else {
+            ItemOp::Metadata
+        };
+        let end = if differs {
+            EndState::Metadata
+        } else {
+            EndState::Unchanged
+        };
+        let item = Item::new(op, diff.path.clone(), 0, "metadata");
+        if !diff.path.is_root() || differs {
+            session.end(end, item).await;
+        }
+        self.site.needs.settle();
+    }
+
+    /// Compares by content.
+    async fn digests(&self, answers: Vec<(Diff, Result<[u8; 32]>)>) -> Result<()> {
+        for (diff, answer) in answers {
+            match answer {
+                Ok(digest) => self.compare_digest(diff, digest).await?,
+                Err(error) => self.failed(diff, error).await?,
+            }
+        }
+        Ok(())
+    }
+
+    async fn compare_digest(&self, mut diff: Diff, digest: [u8; 32]) -> Result<()> {
+        let site = &self.site;
+        let session = &site.session;
+        let Some(found) = expected(&diff) else {
+            return Err(crate::source::bug("a digest without a target file"));
+        };
+        let options = ReadOptions::expecting(found.clone());
+        let ours = match site.store.open_read(&session.cx, &diff.path, options).await {
+            Ok(reader) => digest::of(&session.cx, &*reader).await,
+            Err(error) => Err(error),
+        };
+        match ours {
+            Ok(ours) if ours == digest => {}
+            Ok(_) if session.options.is_read_only() => {
+                would_copy(site, &diff).await;
+                site.needs.settle();
+                return Ok(());
+            }
+            Ok(_) => {
+                diff.kind = DiffKind::Content;
+                return site.needs.ask_instead(diff).await;
+            }
+            Err(error) => {
+                let error = error.at(&diff.path);
+                session
+                    .problem(blit_contract::Side::Target, &diff.path, error, 0)
+                    .await;
+                site.needs.settle();
+                return Ok(());
+            }
+        }
+        match judge::judge_metadata(&diff.entry, &found, session.options.preserve) {
+            Verdict::Same => {
+                site.settle(&diff.path, &diff.entry)?;
+                let item = Item::new(ItemOp::Metadata, diff.path, 0, "");
+                session.end(EndState::Unchanged, item).await;
+                site.needs.settle();
+                Ok(())
+            }
+            _ => {
+                diff.kind = DiffKind::Attributes;
+                site.needs.ask_instead(diff).await
+            }
+        }
+    }
+}
+
+/// What the target's scan saw at the name.
+fn expected(diff: &Diff) -> Option<blit_contract::Entry> {
+    match &diff.replace {
+        Replace::Entry(entry) | Replace::Tree(entry) => Some((**entry).clone()),
+        Replace::Nothing => None,
+    }
+}
