@@ -18,8 +18,11 @@ pub(crate) fn run(long: bool) -> eyre::Result<()> {
     steps.step("lint", lint);
     steps.step("document", document);
     steps.step("dependencies", dependencies);
-    let mut tally = steps.step("test", || suites::workspace(long));
-    tally += steps.step("test the portable file store", || suites::portable(long));
+    let mut tally = Tally::default();
+    steps.step("test", || suites::workspace(long, &mut tally));
+    steps.step("test the portable file store", || {
+        suites::portable(long, &mut tally)
+    });
     steps.step("test the examples in the documentation", examples);
     close(steps, &tally)
 }
