@@ -9,9 +9,10 @@ use std::{
 };
 
 use blit_contract::{
-    Cancel, Cx, EndState, Error, ErrorKind, Event, Item, Loss, Phase, Problem, RelPath, Result,
-    Side,
+    Cancel, Cx, EndState, Error, ErrorKind, Event, Item, ItemOp, Loss, Phase, Problem, RelPath,
+    Result, Side,
 };
+use blit_wire::Verb;
 use parking_lot::Mutex;
 use tokio::{
     sync::{Notify, mpsc},
@@ -91,7 +92,8 @@ pub(crate) struct Session {
     report: Mutex<Report>,
     stopped: Notify,
     target_io_errors: AtomicU32,
-    waiting_for: Mutex<&'static str>,
+    /// `None` while a person is asked: that is no stall.
+    waiting_for: Mutex<Option<&'static str>>,
 }
 
 impl Session {
@@ -107,7 +109,7 @@ impl Session {
             report: Mutex::new(Report::default()),
             stopped: Notify::new(),
             target_io_errors: AtomicU32::new(0),
-            waiting_for: Mutex::new("the source"),
+            waiting_for: Mutex::new(Some("the source")),
         }
     }
 
@@ -116,9 +118,15 @@ impl Session {
         change(&mut self.report.lock());
     }
 
-    /// Whether nothing has gone wrong so far.
+    /// Whether the listing is sealed and nothing has gone wrong so far. Without this nothing is deleted.
     pub(crate) fn is_clean(&self) -> bool {
-        self.report.lock().problems_total == 0
+        let report = self.report.lock();
+        report.sealed && report.problems_total == 0
+    }
+
+    /// Whether anything at the target was changed.
+    pub(crate) fn has_changed_anything(&self) -> bool {
+        self.report.lock().changed_anything
     }
 
     /// Says which phase has begun.
@@ -129,7 +137,12 @@ impl Session {
 
     /// Says what is waited for, should nothing move.
     pub(crate) fn wait_for(&self, what: &'static str) {
-        *self.waiting_for.lock() = what;
+        *self.waiting_for.lock() = Some(what);
+    }
+
+    /// Says that a person is asked.
+    pub(crate) fn wait_for_a_person(&self) {
+        *self.waiting_for.lock() = None;
     }
 
     /// Sends an event. Nobody listening is no reason to stop.
@@ -139,7 +152,11 @@ impl Session {
 
     /// Brings an entry to its one end, and tells of it if items are wanted.
     pub(crate) async fn end(&self, end: EndState, item: Item) {
-        self.note(|report| report.ends.add(end));
+        let differs = self.options.verb == Verb::Check && end != EndState::Unchanged;
+        self.note(|report| {
+            report.ends.add(end);
+            report.differences += u64::from(differs && item.op != ItemOp::Skip);
+        });
         match end {
             EndState::Unchanged => self.progress.up_to_date.add(1),
             EndState::Deleted => self.progress.deleted_entries.add(1),
@@ -252,8 +269,10 @@ impl Session {
             }
             next_beat = now + HEARTBEAT;
             self.tick.notify_waiters();
-            if let Some(still) = detector.observe(now, self.progress.activity(), true) {
-                let waiting_for = (*self.waiting_for.lock()).to_owned();
+            let waiting_for = *self.waiting_for.lock();
+            let activity = self.progress.activity();
+            if let Some(still) = detector.observe(now, activity, waiting_for.is_some()) {
+                let waiting_for = waiting_for.unwrap_or_default().to_owned();
                 let seconds = still.as_secs();
                 tracing::warn!(seconds, waiting_for, "nothing moves");
                 self.tell(Event::Stalled {

@@ -11,6 +11,7 @@ mod judge;
 mod links;
 mod needs;
 mod receive;
+mod room;
 
 use std::sync::Arc;
 
@@ -49,6 +50,7 @@ pub(crate) struct Site {
     history: Arc<dyn History>,
     needs: needs::Needs,
     mover: Mover,
+    room: Mutex<room::Room>,
     links: Mutex<links::Links>,
     /// Directories whose metadata is set last.
     unfinished: Mutex<Spool<finish::Unfinished>>,
@@ -86,7 +88,7 @@ impl TargetRole {
         let payloads = channel::receiver::<Payload>(&mut lane)?;
 
         let control = Arc::new(AsyncMutex::new(outgoing));
-        let site = Arc::new(self.site(&control));
+        let site = Arc::new(self.site(&control).await);
         let mut tasks = JoinSet::new();
         let (committer, queue) = commit::committer(&site);
         tasks.spawn(committer);
@@ -129,7 +131,8 @@ impl TargetRole {
         Ok(open)
     }
 
-    fn site(&self, control: &Arc<AsyncMutex<channel::Sender<Message>>>) -> Site {
+    async fn site(&self, control: &Arc<AsyncMutex<channel::Sender<Message>>>) -> Site {
+        let room = room::Room::look(&self.session.cx, &*self.target.store).await;
         Site {
             session: Arc::clone(&self.session),
             store: Arc::clone(&self.target.store),
@@ -137,6 +140,7 @@ impl TargetRole {
             history: Arc::clone(&self.history),
             needs: needs::Needs::new(Arc::clone(control), Arc::clone(&self.session)),
             mover: Mover::default(),
+            room: Mutex::new(room),
             links: Mutex::default(),
             unfinished: Mutex::default(),
             settled: Mutex::default(),
@@ -158,7 +162,11 @@ impl TargetRole {
             self.session.wait_for("the source's listing");
             match receive(incoming, machine).await? {
                 Message::Listing(batch) => comparer.take(batch).await?,
-                Message::Seal(_) | Message::Unsealed(_) => break,
+                Message::Seal(_) => {
+                    self.session.note(|report| report.sealed = true);
+                    break;
+                }
+                Message::Unsealed(_) => break,
                 other => return Err(bug(&format!("{other:?} at the target"))),
             }
         }
@@ -177,7 +185,7 @@ impl TargetRole {
         compared.doomed.delete(site).await?;
         self.session.enter(Phase::Finish).await;
         finish::directories(site).await?;
-        if !site.session.options.is_read_only() {
+        if site.session.has_changed_anything() {
             site.store.sync(&site.session.cx, SyncScope::Tree).await?;
         }
         Ok(())

@@ -44,7 +44,6 @@ impl Lister {
         self.session.progress.finish_scan();
         let Listed { entries, problems } = listed;
         let end = if problems == 0 {
-            self.session.note(|report| report.sealed = true);
             Message::Seal(Seal { entries })
         } else {
             Message::Unsealed(Unsealed { entries, problems })

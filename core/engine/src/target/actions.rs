@@ -1,8 +1,8 @@
 //! What the comparison wants done, at once or, for a mirror that may delete, after approval.
 
 use blit_contract::{
-    Attributes, Diff, DiffKind, EndState, Entry, ErrorKind, Item, ItemOp, Kind, MetaOp, RelPath,
-    Replace, Result,
+    Attributes, Diff, DiffKind, EndState, Entry, Item, ItemOp, Kind, MetaOp, RelPath, Replace,
+    Result,
 };
 use blit_wire::Verb;
 use serde::{Deserialize, Serialize};
@@ -70,6 +70,14 @@ impl Actions {
     }
 
     pub(super) async fn take(&mut self, site: &Site, actions: Vec<Action>) -> Result<()> {
+        for action in &actions {
+            if let Action::Need(diff) = action
+                && let Some(stop) = site.room.lock().add(diff)
+            {
+                site.session.stop(stop);
+                return site.session.cx.check();
+            }
+        }
         match &mut self.kept {
             Some(kept) => actions.into_iter().try_for_each(|action| kept.push(action)),
             None => perform(site, actions).await,
@@ -173,10 +181,6 @@ async fn make(
                 }
                 end_made(site, path, &entry, &replace).await;
             }
-            // The same directory was made meanwhile, by us in another batch or by somebody else.
-            Err(error) if entry.is_directory() && error.kind() == ErrorKind::Conflict => {
-                site.problem(&path, error, 0).await;
-            }
             Err(error) => site.problem(&path, error, 0).await,
         }
     }
@@ -184,6 +188,10 @@ async fn make(
 }
 
 async fn end_made(site: &Site, path: RelPath, entry: &Entry, replace: &Replace) {
+    // The root itself is not among the entries that were listed.
+    if path.is_root() {
+        return;
+    }
     let (op, reason) = described(site, replace, &entry.kind);
     let item = Item::new(op, path, 0, reason);
     site.session.end(EndState::Copied, item).await;

@@ -66,19 +66,21 @@ struct Committer {
 impl Committer {
     async fn run(mut self, mut ready: mpsc::Receiver<Vec<Ready>>) -> Result<()> {
         loop {
+            let site = Arc::clone(&self.site);
+            let changed = site.needs.changed();
+            if !self.batch.is_empty() && site.needs.waits_only_for(self.batch.len()) {
+                self.publish().await?;
+            }
             tokio::select! {
                 files = ready.recv() => match files {
                     Some(files) => self.take(files).await?,
                     None => break,
                 },
                 Some(ended) = self.publishing.join_next() => joined(ended)?,
-                () = self.site.session.tick.notified(), if !self.batch.is_empty() => {
+                () = site.session.tick.notified(), if !self.batch.is_empty() => {
                     self.publish().await?;
                 }
-                () = self.site.needs.changed(), if !self.batch.is_empty() => {}
-            }
-            if !self.batch.is_empty() && self.site.needs.waits_only_for(self.batch.len()) {
-                self.publish().await?;
+                () = changed, if !self.batch.is_empty() => {}
             }
         }
         self.publish().await?;

@@ -86,10 +86,13 @@ impl Comparer {
     async fn open_root(&mut self, wanted: Option<Entry>, found: Option<Entry>) -> Result<()> {
         let mut actions = Vec::new();
         let mut is_asked = false;
+        let is_fresh = found.is_none();
+        self.site
+            .session
+            .note(|report| report.root_created = is_fresh);
         if let Some(wanted) = &wanted {
             match &found {
                 None => {
-                    self.site.session.note(|report| report.root_created = true);
                     let root = RelPath::ROOT;
                     actions.push(Action::make_directory(root, wanted, Replace::Nothing));
                     is_asked = true;
@@ -99,8 +102,8 @@ impl Comparer {
                         .because(format!("the target is a {}", found.kind.word())));
                 }
                 Some(found) => {
-                    let preserve = self.site.session.options.preserve;
-                    if let Verdict::Ask(kind, _) = judge::judge_metadata(wanted, found, preserve) {
+                    let options = &self.site.session.options;
+                    if let Verdict::Ask(kind, _) = judge::judge_metadata(wanted, found, options) {
                         let diff = Diff::new(RelPath::ROOT, wanted.clone(), kind, known(found));
                         actions.push(Action::Need(diff));
                         is_asked = true;
@@ -110,7 +113,7 @@ impl Comparer {
         }
         let directory = Directory {
             entry: wanted,
-            is_fresh: found.is_none(),
+            is_fresh,
             is_asked,
             is_touched: false,
             cursor: None,

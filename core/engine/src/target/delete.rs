@@ -79,20 +79,15 @@ impl DeletionList {
         if session.options.verb != Verb::Mirror || self.count() == 0 {
             return Ok(true);
         }
-        let totals = session.progress.totals();
-        let of_entries = self.matched_entries + self.count();
-        let plan = DeletionPlan::new(self.count(), self.bytes, of_entries);
-        let source_is_empty = totals.entries == 0;
-        if is_too_much(plan, source_is_empty, session.options.max_delete) {
-            session.stop(Stop::Brake {
-                plan,
-                source_is_empty,
-            });
+        let plan = self.plan();
+        // A dry run shows what would go, and only then that it would be refused.
+        if !session.options.dry_run && self.brakes(site) {
             return Ok(false);
         }
         if session.options.dry_run {
             return Ok(true);
         }
+        session.wait_for_a_person();
         let stop = match confirm.confirm(plan, self).await {
             Answer::Yes => return Ok(true),
             Answer::No => Stop::Declined(plan),
@@ -102,18 +97,33 @@ impl DeletionList {
         Ok(false)
     }
 
+    fn plan(&self) -> DeletionPlan {
+        let of_entries = self.matched_entries + self.count();
+        DeletionPlan::new(self.count(), self.bytes, of_entries)
+    }
+
+    /// Stops the session if this would be too much.
+    fn brakes(&self, site: &Site) -> bool {
+        let session = &site.session;
+        let plan = self.plan();
+        let source_is_empty = session.progress.totals().entries == 0;
+        let is_too_much = is_too_much(plan, source_is_empty, session.options.max_delete);
+        if is_too_much {
+            session.stop(Stop::Brake {
+                plan,
+                source_is_empty,
+            });
+        }
+        is_too_much
+    }
+
     /// Deletes, children before their directories, unless anything went wrong before.
     pub(super) async fn delete(&self, site: &Site) -> Result<()> {
         if self.entries.is_empty() {
             return Ok(());
         }
         let session = &site.session;
-        let is_sealed = {
-            let mut sealed = false;
-            session.note(|report| sealed = report.sealed);
-            sealed
-        };
-        if session.options.verb == Verb::Mirror && !(is_sealed && session.is_clean()) {
+        if session.options.verb == Verb::Mirror && !session.is_clean() {
             session.note(|report| report.deletions_withheld = self.count());
             return Ok(());
         }
@@ -127,6 +137,9 @@ impl DeletionList {
             for batch in items.chunks(BATCH) {
                 delete_batch(site, batch).await?;
             }
+        }
+        if session.options.verb == Verb::Mirror && session.options.dry_run {
+            self.brakes(site);
         }
         Ok(())
     }
@@ -177,7 +190,6 @@ async fn delete_batch(site: &Site, batch: &[(RelPath, Entry)]) -> Result<()> {
 
 async fn end_deleted(site: &Site, path: &RelPath, entry: &Entry) {
     let (end, op) = if site.session.options.verb == Verb::Check {
-        site.session.note(|report| report.differences += 1);
         (EndState::Skipped, ItemOp::DiffersExtra)
     } else {
         (EndState::Deleted, ItemOp::Delete)

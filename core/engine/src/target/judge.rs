@@ -30,13 +30,13 @@ pub(crate) fn judge(source: &Entry, target: &Entry, options: &Options) -> Verdic
     }
     match (&source.kind, &target.kind) {
         (Kind::File, Kind::File) => judge_file(source, target, options),
-        (Kind::Directory, Kind::Directory) => judge_metadata(source, target, options.preserve),
+        (Kind::Directory, Kind::Directory) => judge_metadata(source, target, options),
         (Kind::Symlink(wanted), Kind::Symlink(found)) if wanted == found => {
-            judge_metadata(source, target, options.preserve)
+            judge_metadata(source, target, options)
         }
         (Kind::Symlink(_), Kind::Symlink(_)) => Verdict::Replace("link target"),
         (Kind::Special(wanted), Kind::Special(found)) if wanted == found => {
-            judge_metadata(source, target, options.preserve)
+            judge_metadata(source, target, options)
         }
         (_, Kind::Directory) if options.verb == Verb::Copy || options.verb == Verb::Move => {
             Verdict::Conflict
@@ -52,30 +52,35 @@ fn judge_file(source: &Entry, target: &Entry, options: &Options) -> Verdict {
     let by_content = options.compare == Compare::Checksum || options.verb == Verb::Move;
     match compare_times(source, target, options.preserve) {
         Times::Differ if !by_content => Verdict::Ask(DiffKind::Content, "time"),
-        Times::Same if !by_content => judge_metadata(source, target, options.preserve),
-        _ if source.size == 0 => judge_metadata(source, target, options.preserve),
+        Times::Same if !by_content => judge_metadata(source, target, options),
+        _ if source.size == 0 => judge_metadata(source, target, options),
         _ => Verdict::Ask(DiffKind::Digest, "content is compared"),
     }
 }
 
 /// Judges everything but content. Extended attributes cost a call each, so they are looked at only if
 /// the source's inode changed after the target's: since then nothing of the source is known to be here.
-pub(crate) fn judge_metadata(source: &Entry, target: &Entry, preserve: Preserve) -> Verdict {
+///
+/// By content, everything is compared.
+pub(crate) fn judge_metadata(source: &Entry, target: &Entry, options: &Options) -> Verdict {
+    let preserve = options.preserve;
+    let is_thorough = options.compare == Compare::Checksum;
     let ask = |reason| Verdict::Ask(DiffKind::Attributes, reason);
-    if preserve.mode && !is_symlink(source) && source.mode != target.mode {
-        ask("mode")
-    } else if preserve.owner && (source.uid, source.gid) != (target.uid, target.gid) {
-        ask("owner")
-    } else if compare_times(source, target, preserve) == Times::Differ {
-        ask("time")
-    } else if preserve.xattrs
-        && !is_symlink(source)
-        && source.identity.changed >= target.identity.changed
-    {
+    let may_hide_more = is_thorough || source.identity.changed >= target.identity.changed;
+    if shows_difference(source, target, preserve) {
+        ask("metadata")
+    } else if preserve.xattrs && !is_symlink(source) && may_hide_more {
         ask("attributes may have changed")
     } else {
         Verdict::Same
     }
+}
+
+/// Whether mode, owner or time differ.
+pub(crate) fn shows_difference(source: &Entry, target: &Entry, preserve: Preserve) -> bool {
+    (preserve.mode && !is_symlink(source) && source.mode != target.mode)
+        || (preserve.owner && (source.uid, source.gid) != (target.uid, target.gid))
+        || compare_times(source, target, preserve) == Times::Differ
 }
 
 fn is_symlink(entry: &Entry) -> bool {

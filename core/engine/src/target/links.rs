@@ -55,6 +55,10 @@ impl Links {
         (source, target, verdict): (&Entry, Option<&Entry>, Verdict),
     ) -> Option<Link> {
         let key = object(source);
+        // A name that is left alone leads nobody and follows nobody.
+        if matches!(verdict, Verdict::Skip(_)) || key.1 == 0 {
+            return None;
+        }
         let Some(group) = self.groups.get_mut(&key) else {
             let kept = target.filter(|_| keeps_content(verdict)).map(object);
             self.leaders.insert(path.clone());
@@ -109,7 +113,7 @@ fn object(entry: &Entry) -> Object {
 fn keeps_content(verdict: Verdict) -> bool {
     matches!(
         verdict,
-        Verdict::Same | Verdict::Skip(_) | Verdict::Ask(DiffKind::Attributes, _)
+        Verdict::Same | Verdict::Ask(DiffKind::Attributes, _)
     )
 }
 

@@ -7,7 +7,7 @@ use std::sync::{
 
 use blit_contract::{Diff, DiffKind, Result};
 use blit_wire::{Message, NEEDS_MAX};
-use tokio::sync::{Mutex as AsyncMutex, Notify};
+use tokio::sync::{Mutex as AsyncMutex, Notify, futures::Notified};
 
 use crate::{channel, session::Session};
 
@@ -101,9 +101,9 @@ impl Needs {
             && self.outstanding.load(Ordering::Acquire) == held as u64
     }
 
-    /// Waits for something to come to its end.
-    pub(crate) async fn changed(&self) {
-        self.changed.notified().await;
+    /// Waits for something to come to its end after this call.
+    pub(crate) fn changed(&self) -> Notified<'_> {
+        self.changed.notified()
     }
 
     /// Tells the source that nothing more will be needed.

@@ -270,13 +270,11 @@ impl Taker {
         let Some(found) = expected(diff) else {
             return true;
         };
-        let preserve = self.site.session.options.preserve;
-        let mut wanted = diff.entry.clone();
-        // Only what can be seen without attributes: those are compared below.
-        wanted.identity.changed = blit_contract::Time::new(i64::MIN, 0);
-        if judge::judge_metadata(&wanted, &found, preserve) != Verdict::Same {
+        let options = &self.site.session.options;
+        if judge::shows_difference(&diff.entry, &found, options.preserve) {
             return true;
         }
+        let preserve = options.preserve;
         let item = ReadItem::attributes(diff.path.clone(), found);
         let read = blit_contract::StoreExt::get(&*self.site.store, &self.site.session.cx, item);
         preserve.xattrs
@@ -347,7 +345,7 @@ impl Taker {
                 return Ok(());
             }
         }
-        match judge::judge_metadata(&diff.entry, &found, session.options.preserve) {
+        match judge::judge_metadata(&diff.entry, &found, &session.options) {
             Verdict::Same => {
                 site.settle(&diff.path, &diff.entry)?;
                 let item = Item::new(ItemOp::Metadata, diff.path, 0, "");
