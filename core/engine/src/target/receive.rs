@@ -297,7 +297,8 @@ impl Taker {
             EndState::Unchanged
         };
         let item = Item::new(op, diff.path.clone(), 0, "metadata");
-        if !diff.path.is_root() || differs {
+        // The root itself is not among the entries that were listed.
+        if !diff.path.is_root() || (is_check && differs) {
             session.end(end, item).await;
         }
         self.site.needs.settle();

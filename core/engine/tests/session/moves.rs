@@ -1,0 +1,41 @@
+use blit_contract::{EndState, ErrorKind};
+use blit_engine::Verb;
+use blit_store_mem::{Fault, Faults, MemStore, Operation};
+
+use crate::support::{Run, path, tree};
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_move_removes_exactly_what_it_carried() {
+    let source = tree(&["a", "d/b"]);
+    source.add_directory("empty").unwrap();
+    source.add_symlink("l", "a").unwrap();
+    let target = MemStore::new();
+    let outcome = Run::new(Verb::Move, &source, &target).run().await;
+    assert!(outcome.report.is_clean(), "{:?}", outcome.report);
+    assert_eq!(target.paths(), ["a", "d", "d/b", "empty", "l"]);
+    assert!(source.paths().is_empty(), "{:?}", source.paths());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_could_not_be_carried_stays() {
+    let source = tree(&["d/good", "d/bad", "other"]).with_faults(
+        Faults::new().with(Fault::fail(Operation::Read, ErrorKind::Denied).at(path("d/bad"))),
+    );
+    let target = MemStore::new();
+    let outcome = Run::new(Verb::Move, &source, &target).run().await;
+    assert_eq!(outcome.report.ends.get(EndState::Failed), 1);
+    assert_eq!(source.paths(), ["d", "d/bad"]);
+    assert_eq!(target.paths(), ["d", "d/good", "other"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_file_that_is_at_the_target_already_is_compared_by_content_before_it_goes() {
+    let source = tree(&["same", "differs"]);
+    let target = MemStore::new();
+    Run::new(Verb::Copy, &source, &target).run().await;
+    target.add_file("differs", "DIFFERS").unwrap();
+    let outcome = Run::new(Verb::Move, &source, &target).run().await;
+    assert!(outcome.report.is_clean(), "{:?}", outcome.report);
+    assert_eq!(target.content("differs").unwrap(), "differs");
+    assert!(source.paths().is_empty());
+}
