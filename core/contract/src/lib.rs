@@ -31,7 +31,7 @@ pub use error::{Error, ErrorKind, Result, Retry};
 pub use event::{
     DeletionPlan, EndState, Event, Item, ItemOp, Loss, LossClass, Phase, Problem, Side, Totals,
 };
-pub use name::{BadName, Name, RelPath};
+pub use name::{BadName, Escaped, Name, RelPath};
 pub use partial::PartialName;
 pub use planner::{
     Diff, DiffKind, History, Method, NoHistory, Outcome, PlanCx, Planner, Sample, Work, WorkItem,

@@ -321,6 +321,16 @@ impl<'de> Deserialize<'de> for RelPath {
     }
 }
 
+/// Bytes of a name or path, shown so that a terminal displays them and obeys none of them.
+#[derive(Debug, Clone, Copy)]
+pub struct Escaped<'a>(pub &'a [u8]);
+
+impl fmt::Display for Escaped<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write_escaped(self.0, f)
+    }
+}
+
 /// Writes bytes so that a terminal shows them and obeys none of them.
 fn write_escaped(bytes: &[u8], f: &mut fmt::Formatter<'_>) -> fmt::Result {
     for chunk in bytes.utf8_chunks() {
