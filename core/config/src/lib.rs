@@ -1,1 +1,21 @@
-//! Endpoints and layered, typed settings.
+//! Endpoints and layered, typed settings: what was typed, and what it means.
+//!
+//! Where to look: `endpoint` reads where something is; `settings` merges built-in defaults, file,
+//! environment and flags, and remembers who said what; `quantity` reads sizes, times and limits;
+//! `paths` says where blit keeps its own files.
+
+#![deny(missing_docs)]
+#![forbid(unsafe_code)]
+
+mod endpoint;
+mod paths;
+mod quantity;
+mod settings;
+
+pub use endpoint::{Endpoint, EndpointError, EndpointParser, EndpointProblem};
+pub use paths::Paths;
+pub use quantity::{Age, DeleteLimit, Period, QuantityError, Size};
+pub use settings::{
+    ColorWhen, ConfigError, Flags, HistorySettings, Loaded, Origin, OutputSettings, PreserveChoice,
+    ProgressWhen, Setting, Settings, Sources, TransferSettings,
+};

@@ -1,0 +1,83 @@
+//! What is wrong with the settings, where, and what was probably meant.
+
+use std::path::PathBuf;
+
+use super::Origin;
+
+/// The settings cannot be used.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ConfigError {
+    /// A file cannot be read.
+    #[error("cannot read {}", .file.display())]
+    File {
+        /// Which one.
+        file: PathBuf,
+        /// Why not.
+        source: std::io::Error,
+    },
+    /// A file is no TOML.
+    #[error("{}, line {line}: {message}", .file.display())]
+    Syntax {
+        /// Which one.
+        file: PathBuf,
+        /// Where, from 1.
+        line: usize,
+        /// What was expected there.
+        message: String,
+    },
+    /// There is no such key.
+    #[error("unknown key \"{key}\" in {origin}")]
+    UnknownKey {
+        /// What was written.
+        key: String,
+        /// Where.
+        origin: Origin,
+        /// The key that was probably meant.
+        suggestion: Option<&'static str>,
+    },
+    /// A key cannot have this value.
+    #[error("bad value for \"{key}\" in {origin}: {message}")]
+    Value {
+        /// The key.
+        key: String,
+        /// Where.
+        origin: Origin,
+        /// What was expected.
+        message: String,
+    },
+}
+
+impl ConfigError {
+    /// The stable word for documentation and scripts.
+    #[must_use]
+    pub fn slug(&self) -> &'static str {
+        match self {
+            Self::File { .. } => "config.file",
+            Self::Syntax { .. } => "config.syntax",
+            Self::UnknownKey { .. } => "config.key",
+            Self::Value { .. } => "config.value",
+        }
+    }
+
+    /// What to do about it.
+    #[must_use]
+    pub fn next(&self) -> String {
+        match self {
+            Self::UnknownKey {
+                suggestion: Some(key),
+                ..
+            } => format!("did you mean \"{key}\"?"),
+            _ => "see all keys and where they are set with: blit config show".into(),
+        }
+    }
+
+    pub(super) fn from_figment(error: &figment::Error, origin: impl Fn(&str) -> Origin) -> Self {
+        let key = error.path.join(".");
+        Self::Value {
+            origin: origin(&key),
+            key,
+            message: error.kind.to_string(),
+        }
+    }
+}
