@@ -1,1 +1,12 @@
-//! The plugins of a default build.
+//! The plugins of a default build: the one readable list.
+//!
+//! A plugin that nobody names is not linked, and is not there. A program names this crate once,
+//! `use blit_bundled as _;`, and has them all.
+
+#![deny(missing_docs)]
+#![forbid(unsafe_code)]
+
+/// Trees in memory, for tests and for what never touches a disk.
+use blit_store_mem as _;
+/// The two sides of a session inside one process: every local copy.
+use blit_transport_mem as _;
