@@ -15,7 +15,7 @@ use std::{
 use blit_contract::{Name, RelPath};
 
 pub use error::{EndpointError, EndpointProblem};
-use escape::{decode, encode, path_from_bytes};
+use escape::{decode, encode, path_from_bytes, show};
 
 /// Where something is.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -74,7 +74,7 @@ impl fmt::Display for Endpoint {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Host { host, port } => write_host(f, host, *port),
-            Self::Local(path) => write_local(f, path),
+            Self::Local(path) => f.write_str(&show(path.as_os_str())),
             Self::Remote {
                 host,
                 port,
@@ -375,17 +375,6 @@ fn write_host(f: &mut fmt::Formatter<'_>, host: &str, port: Option<u16>) -> fmt:
         false => write!(f, "blit://{host}")?,
     }
     port.map_or(Ok(()), |port| write!(f, ":{port}"))
-}
-
-/// Writes a path so that a terminal shows it and obeys none of it.
-fn write_local(f: &mut fmt::Formatter<'_>, path: &Path) -> fmt::Result {
-    for c in path.to_string_lossy().chars() {
-        match c.is_control() {
-            true => write!(f, "{}", c.escape_default())?,
-            false => fmt::Write::write_char(f, c)?,
-        }
-    }
-    Ok(())
 }
 
 const MODULE_BYTES_MAX: usize = 63;

@@ -42,3 +42,43 @@ impl Paths {
         self.config.join("config.toml")
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::process::Command;
+
+    use super::*;
+
+    #[test]
+    fn there_are_paths_exactly_where_there_is_a_home() {
+        let has_home = std::env::home_dir().is_some_and(|home| home.is_absolute());
+        let paths = Paths::of_this_user();
+        assert_eq!(paths.is_some(), has_home);
+        if let Some(paths) = paths {
+            assert!(paths.config_file().is_absolute());
+            assert!(paths.config_file().ends_with("blit/config.toml"));
+        }
+    }
+
+    /// The environment belongs to the whole process, so the test above runs in processes of its own.
+    #[test]
+    fn an_odd_home_is_no_reason_to_panic() {
+        for home in [None, Some(""), Some("relative")] {
+            let mut run = Command::new(std::env::current_exe().unwrap());
+            run.args([
+                "--exact",
+                "paths::tests::there_are_paths_exactly_where_there_is_a_home",
+            ]);
+            match home {
+                Some(home) => run.env("HOME", home),
+                None => run.env_remove("HOME"),
+            };
+            let output = run.output().unwrap();
+            let text = String::from_utf8_lossy(&output.stdout);
+            assert!(
+                output.status.success() && text.contains("1 passed"),
+                "{home:?}: {text}"
+            );
+        }
+    }
+}

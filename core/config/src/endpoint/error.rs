@@ -4,6 +4,8 @@ use std::ffi::OsStr;
 
 use blit_contract::BadName;
 
+use super::escape::show;
+
 /// Something is not an endpoint.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("\"{text}\" is not an endpoint")]
@@ -50,11 +52,7 @@ pub enum EndpointProblem {
 
 impl EndpointError {
     pub(super) fn new(text: &OsStr, problem: EndpointProblem) -> Self {
-        let escape = |c: char| match c.is_control() {
-            true => c.escape_default().to_string(),
-            false => c.to_string(),
-        };
-        let text = text.to_string_lossy().chars().map(escape).collect();
+        let text = show(text);
         Self { text, problem }
     }
 

@@ -1,8 +1,18 @@
 //! Percent signs in URLs, and bytes in paths.
 
-use std::{fmt::Write, path::PathBuf};
+use std::{ffi::OsStr, fmt::Write, path::PathBuf};
+
+use blit_contract::Escaped;
 
 use super::EndpointProblem;
+
+/// What was typed, so that a terminal shows it and obeys none of it. Backslashes stay single, as in
+/// the paths of Windows.
+pub(super) fn show(text: &OsStr) -> String {
+    let parts = text.as_encoded_bytes().split(|b| *b == b'\\');
+    let shown: Vec<String> = parts.map(|part| Escaped(part).to_string()).collect();
+    shown.join("\\")
+}
 
 /// Reads `%20` and its like, once.
 pub(super) fn decode(text: &[u8]) -> Result<Vec<u8>, EndpointProblem> {

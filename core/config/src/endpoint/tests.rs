@@ -223,7 +223,11 @@ fn every_error_says_why_and_what_to_write() {
 }
 
 #[test]
-fn an_error_shows_no_control_characters() {
+fn what_is_shown_cannot_steer_a_terminal() {
+    let local = parser(false)
+        .parse(OsStr::new("./\x1b[2J\u{202e}"))
+        .unwrap();
+    assert_eq!(local.to_string(), "./\\x1B[2J\\xE2\\x80\\xAE");
     let error = parser(false).parse(OsStr::new("nas::\x1b[2J")).unwrap_err();
     assert!(!error.to_string().contains('\x1b'));
     assert!(!error.next().contains('\x1b'));
