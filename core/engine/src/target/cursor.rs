@@ -86,7 +86,11 @@ impl Cursor {
                     self.entries = batch.entries.into();
                 }
                 // It went away since its parent was read: there is nothing to compare with.
-                Some(Err(error)) if error.kind() == ErrorKind::NotFound => self.batches = None,
+                Some(Err(error))
+                    if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::Vanished) =>
+                {
+                    self.batches = None;
+                }
                 Some(Err(error)) => return Err(error),
             }
         }

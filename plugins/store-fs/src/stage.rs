@@ -1,0 +1,211 @@
+//! Files that are whole, have their metadata, and no name yet.
+
+use std::sync::{Arc, atomic::Ordering};
+
+use blit_contract::{
+    Attributes, Cx, Entry, Error, ErrorKind, Name, RelPath, Replace, Result, SmallFile, Staged,
+    WritePolicy,
+};
+
+use crate::{
+    error::{error, is_unsupported},
+    meta::{self, Object},
+    place::{Place, Tree, fresh_partial},
+    sys::{self, Directory, File, Stat},
+};
+
+/// The mode of a file that has a hidden name while it is written.
+const PARTIAL_MODE: u32 = 0o600;
+
+/// A file being written: unnamed, or under a hidden name that goes when this is dropped.
+#[derive(Debug)]
+pub(crate) struct Unborn {
+    pub(crate) file: Arc<File>,
+    pub(crate) place: Place,
+    /// The hidden name, where unnamed files do not work.
+    partial: Option<Name>,
+    /// What it is as far as we know, without having asked.
+    have: Stat,
+}
+
+impl Unborn {
+    /// Makes the file for `path`, in the directory where it will be.
+    pub(crate) fn create(tree: &Tree, path: &RelPath, want: &Entry, place: Place) -> Result<Self> {
+        let failed = |cause| error("create", &cause).at(path);
+        // Only bits that lend nothing: the file has no name, but its mode is for ever if no call
+        // follows. The owner's own rights are needed to reopen it by /proc.
+        let mode = want.mode & 0o777;
+        if tree.may_be_unnamed() {
+            match place.directory.create_unnamed(mode) {
+                Ok(file) => {
+                    let have = expected(mode);
+                    return Ok(Self::new(file, place, None, have));
+                }
+                Err(cause) if is_unsupported(&cause) => {
+                    tree.lacks_unnamed.store(true, Ordering::Relaxed);
+                }
+                Err(cause) => return Err(failed(cause)),
+            }
+        }
+        let partial = fresh_partial();
+        let file = place
+            .directory
+            .create_named(&partial, PARTIAL_MODE)
+            .map_err(failed)?;
+        let have = expected(PARTIAL_MODE);
+        Ok(Self::new(file, place, Some(partial), have))
+    }
+
+    fn new(file: File, place: Place, partial: Option<Name>, have: Stat) -> Self {
+        Self {
+            file: Arc::new(file),
+            place,
+            partial,
+            have,
+        }
+    }
+
+    /// Applies the metadata and reads it back.
+    pub(crate) fn finish(
+        self,
+        path: &RelPath,
+        entry: &Entry,
+        attributes: &Attributes,
+        policy: WritePolicy,
+        replace: Replace,
+    ) -> Result<Staged> {
+        let failed = |cause| error("set metadata", &cause).at(path);
+        // A new file has attributes only where its directory hands them down: usually there is
+        // nothing to look for.
+        let inherits = self.place.directory.has_default_acl();
+        let attributes = (inherits || !attributes.xattrs.is_empty()).then_some(attributes);
+        let have = if inherits {
+            self.file.stat().map_err(failed)?
+        } else {
+            self.have
+        };
+        let wanted = with_default_mode(entry, policy);
+        let object = Object::Open(&self.file);
+        let applied =
+            meta::apply(&object, have, &wanted, attributes, policy.preserve).map_err(failed)?;
+        if policy.preserve.strict && !applied.losses.is_empty() {
+            return Err(Error::new(ErrorKind::Unsupported, "set metadata")
+                .at(path)
+                .because("not all metadata can be kept here"));
+        }
+        let size = applied.stat.size;
+        let token = StagedFile {
+            unborn: self,
+            stat: applied.stat,
+            replace,
+        };
+        let mut staged = Staged::new(path.clone(), size, Box::new(token));
+        staged.losses = applied.losses;
+        Ok(staged)
+    }
+
+    /// Gives the file a name that must not exist.
+    pub(crate) fn link(&mut self, directory: &Directory, name: &Name) -> std::io::Result<()> {
+        match &self.partial {
+            None => directory.link_unnamed(&self.file, name),
+            Some(partial) => {
+                let from = &self.place.directory;
+                from.rename(partial, directory, name, sys::Rename::Keep)?;
+                self.partial = None;
+                Ok(())
+            }
+        }
+    }
+}
+
+impl Drop for Unborn {
+    fn drop(&mut self) {
+        if let Some(partial) = &self.partial
+            && let Err(cause) = self.place.directory.unlink(partial)
+        {
+            tracing::warn!(%partial, %cause, "cannot remove a partial file");
+        }
+    }
+}
+
+/// A staged file, as this store passes it through the engine.
+#[derive(Debug)]
+pub(crate) struct StagedFile {
+    pub(crate) unborn: Unborn,
+    pub(crate) stat: Stat,
+    pub(crate) replace: Replace,
+}
+
+/// What the kernel makes of a new file, so that nobody has to ask. The read-back finds where this is
+/// wrong: another group in a setgid directory, an inherited access list.
+fn expected(mode: u32) -> Stat {
+    let own = sys::own_ids();
+    Stat {
+        mode: mode & !sys::umask(),
+        uid: own.uid,
+        gid: own.gid,
+        ..Stat::default()
+    }
+}
+
+/// Without `--preserve mode` a new file gets what any program's new file gets, and keeps its
+/// executable bits.
+fn with_default_mode(entry: &Entry, policy: WritePolicy) -> Entry {
+    let mut entry = entry.clone();
+    if !policy.preserve.mode {
+        entry.mode = (0o666 | (entry.mode & 0o111)) & !sys::umask();
+    }
+    entry
+}
+
+/// Stages many small files; each answer stands at the place of its file.
+pub(crate) fn batch(
+    tree: &Tree,
+    cx: &Cx,
+    policy: WritePolicy,
+    files: Vec<SmallFile>,
+) -> Result<Vec<Result<Staged>>> {
+    tree.writable()?;
+    let mut held: Option<(RelPath, Arc<Directory>)> = None;
+    let mut staged = Vec::with_capacity(files.len());
+    for file in files {
+        cx.check()?;
+        staged.push(one(tree, &mut held, policy, file));
+    }
+    Ok(staged)
+}
+
+fn one(
+    tree: &Tree,
+    held: &mut Option<(RelPath, Arc<Directory>)>,
+    policy: WritePolicy,
+    file: SmallFile,
+) -> Result<Staged> {
+    let failed = |cause| error("write", &cause).at(&file.path);
+    let (Some(parent), Some(name)) = (file.path.parent(), file.path.name()) else {
+        return Err(Error::new(ErrorKind::Invalid, "write").because("the root is no file"));
+    };
+    let directory = match held {
+        Some((at, directory)) if at == parent => Arc::clone(directory),
+        _ => {
+            let directory = tree.directory(parent).map_err(failed)?;
+            *held = Some((parent.clone(), Arc::clone(&directory)));
+            directory
+        }
+    };
+    let place = Place {
+        directory,
+        name: name.clone(),
+    };
+    let unborn = Unborn::create(tree, &file.path, &file.entry, place)?;
+    if !file.content.is_empty() {
+        unborn.file.write_at(&file.content, 0).map_err(failed)?;
+    }
+    unborn.finish(
+        &file.path,
+        &file.entry,
+        &file.attributes,
+        policy,
+        file.replace,
+    )
+}

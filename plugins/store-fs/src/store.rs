@@ -1,0 +1,237 @@
+//! The store itself: every call goes to a blocking thread, once a batch.
+
+use std::{path::Path, sync::Arc};
+
+use async_trait::async_trait;
+use blit_contract::{
+    Applied, Cx, Demands, Descriptor, Entry, EntryBatch, Error, ErrorKind, Identity, ListOptions,
+    MetaOp, Published, ReadItem, ReadOptions, Reader, RelPath, Result, SmallFile, Staged, Store,
+    StoreCaps, SyncScope, Usage, WriteOptions, WritePolicy, Writer,
+};
+use futures_core::stream::BoxStream;
+use futures_util::stream;
+
+use crate::{
+    FsOptions, change, delete,
+    error::{failed, is_missing},
+    list,
+    place::Tree,
+    publish, read, reader, stage,
+    sys::{self, Directory},
+    writer,
+};
+
+/// Says who this store is.
+pub const DESCRIPTOR: Descriptor =
+    Descriptor::new("store-fs", env!("CARGO_PKG_VERSION"), &["file"]);
+
+/// The share of the open files' limit that staged files may take.
+const STAGED_SHARE: usize = 2;
+
+/// A tree on a local disk.
+#[derive(Debug, Clone)]
+pub struct FsStore {
+    tree: Arc<Tree>,
+}
+
+impl FsStore {
+    /// Opens the tree at `root`. A symlink there is followed, once: the user named it.
+    ///
+    /// # Errors
+    /// `NotFound` if it does not exist and is not to be made, `Conflict` if it is no directory,
+    /// `Denied`, `Io`.
+    pub fn open(root: &Path, options: FsOptions) -> Result<Self> {
+        Ok(Self {
+            tree: Arc::new(Tree::open(root, options)?),
+        })
+    }
+
+    async fn run<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&Tree) -> Result<T> + Send + 'static,
+    ) -> Result<T> {
+        let tree = Arc::clone(&self.tree);
+        blocking(move || work(&tree)).await
+    }
+}
+
+/// Runs `work` on a thread that may wait for the disk.
+pub(crate) async fn blocking<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T> + Send + 'static,
+) -> Result<T> {
+    tokio::task::spawn_blocking(work)
+        .await
+        .map_err(|cause| Error::new(ErrorKind::Bug, "run").with_source(cause))?
+}
+
+#[async_trait]
+impl Store for FsStore {
+    fn descriptor(&self) -> &Descriptor {
+        &DESCRIPTOR
+    }
+
+    fn caps(&self) -> StoreCaps {
+        Directory::caps()
+    }
+
+    fn demands(&self) -> Demands {
+        let mut demands = Demands::default();
+        let staged = sys::open_files_limit() / STAGED_SHARE;
+        demands.staged_files_max = u32::try_from(staged).unwrap_or(u32::MAX);
+        demands
+    }
+
+    fn list<'a>(
+        &'a self,
+        cx: &'a Cx,
+        at: &'a RelPath,
+        options: ListOptions,
+    ) -> BoxStream<'a, Result<EntryBatch>> {
+        let batches = list::list(&self.tree, cx, at, options);
+        Box::pin(stream::unfold(batches, |mut batches| async move {
+            batches.recv().await.map(|batch| (batch, batches))
+        }))
+    }
+
+    async fn stat(&self, _cx: &Cx, path: &RelPath) -> Result<Option<Entry>> {
+        let path = path.clone();
+        self.run(move |tree| list::stat(tree, &path)).await
+    }
+
+    async fn read_batch(&self, cx: &Cx, items: Vec<ReadItem>) -> Result<Vec<Result<SmallFile>>> {
+        let cx = cx.clone();
+        self.run(move |tree| read::batch(tree, &cx, items)).await
+    }
+
+    async fn open_read(
+        &self,
+        _cx: &Cx,
+        path: &RelPath,
+        options: ReadOptions,
+    ) -> Result<Box<dyn Reader>> {
+        let path = path.clone();
+        let reader = self.run(move |tree| reader::open(tree, &path, options));
+        Ok(Box::new(reader.await?))
+    }
+
+    async fn open_write(
+        &self,
+        _cx: &Cx,
+        path: &RelPath,
+        options: WriteOptions,
+    ) -> Result<Box<dyn Writer>> {
+        let path = path.clone();
+        let writer = self.run(move |tree| writer::open(tree, &path, options));
+        Ok(Box::new(writer.await?))
+    }
+
+    async fn write_batch(
+        &self,
+        cx: &Cx,
+        policy: WritePolicy,
+        files: Vec<SmallFile>,
+    ) -> Result<Vec<Result<Staged>>> {
+        let cx = cx.clone();
+        self.run(move |tree| stage::batch(tree, &cx, policy, files))
+            .await
+    }
+
+    async fn publish(
+        &self,
+        cx: &Cx,
+        policy: WritePolicy,
+        staged: Vec<Staged>,
+    ) -> Result<Vec<Result<Published>>> {
+        let cx = cx.clone();
+        self.run(move |tree| publish::batch(tree, &cx, policy, staged))
+            .await
+    }
+
+    async fn apply(
+        &self,
+        cx: &Cx,
+        policy: WritePolicy,
+        ops: Vec<MetaOp>,
+    ) -> Result<Vec<Result<Applied>>> {
+        let cx = cx.clone();
+        self.run(move |tree| change::batch(tree, &cx, policy, ops))
+            .await
+    }
+
+    async fn delete(
+        &self,
+        cx: &Cx,
+        policy: WritePolicy,
+        items: Vec<(RelPath, Entry)>,
+    ) -> Result<Vec<Result<()>>> {
+        let cx = cx.clone();
+        self.run(move |tree| delete::batch(tree, &cx, policy, items))
+            .await
+    }
+
+    async fn sync(&self, _cx: &Cx, scope: SyncScope) -> Result<()> {
+        let SyncScope::Tree = scope else {
+            return Err(Error::new(ErrorKind::Unsupported, "sync"));
+        };
+        self.run(|tree| {
+            let Some(handles) = tree.handles() else {
+                return Ok(());
+            };
+            handles.root().sync_file_system().map_err(failed("sync"))
+        })
+        .await
+    }
+
+    async fn ancestry(&self, _cx: &Cx, path: &RelPath) -> Result<Vec<Identity>> {
+        let path = path.clone();
+        self.run(move |tree| ancestry(tree, &path)).await
+    }
+
+    async fn usage(&self, _cx: &Cx) -> Result<Usage> {
+        self.run(|tree| {
+            let usage = match tree.handles() {
+                Some(handles) => handles.root().usage(),
+                None => tree.nearest_existing().and_then(|near| near.usage()),
+            };
+            usage.map_err(failed("look at the room"))
+        })
+        .await
+    }
+}
+
+fn ancestry(tree: &Tree, path: &RelPath) -> Result<Vec<Identity>> {
+    let failed = failed("look at the directories above");
+    let mut chain = Vec::new();
+    let Some(handles) = tree.handles() else {
+        return climb(tree.nearest_existing().map_err(failed)?, chain);
+    };
+    let above = match path.parent() {
+        None => Arc::clone(handles.root()),
+        Some(parent) => match handles.get(parent) {
+            Ok(parent) => parent,
+            // Not even the directory is there: what is nearest counts.
+            Err(cause) if is_missing(&cause) => Arc::clone(handles.root()),
+            Err(cause) => return Err(failed(cause)),
+        },
+    };
+    if let Some(Ok(stat)) = path.name().map(|name| above.stat(name)) {
+        chain.push(stat.identity());
+    }
+    climb(above.open_beneath(&[]).map_err(failed)?, chain)
+}
+
+/// The identities from a directory up to where it has no parent.
+fn climb(from: Directory, mut chain: Vec<Identity>) -> Result<Vec<Identity>> {
+    let failed = failed("look at the directories above");
+    let mut at = from;
+    loop {
+        let identity = at.stat_itself().map_err(failed)?.identity();
+        let above = at.open_parent().map_err(failed)?;
+        let next = above.stat_itself().map_err(failed)?.identity();
+        chain.push(identity);
+        if next.is_same_object(&identity) && next.mount == identity.mount {
+            return Ok(chain);
+        }
+        at = above;
+    }
+}

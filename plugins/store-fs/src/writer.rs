@@ -1,0 +1,87 @@
+//! One new file, written in ranges.
+
+use std::{ops::Range, sync::Arc};
+
+use async_trait::async_trait;
+use blit_contract::{
+    Attributes, Entry, Error, ErrorKind, RelPath, Replace, Result, Staged, WriteOptions,
+    WritePolicy, Writer,
+};
+use bytes::Bytes;
+
+use crate::{error::error, place::Tree, stage::Unborn, store::blocking, sys::File};
+
+/// A file without a name.
+#[derive(Debug)]
+pub(crate) struct FsWriter {
+    unborn: Unborn,
+    path: RelPath,
+    replace: Replace,
+    policy: WritePolicy,
+}
+
+/// Makes the file for `path`.
+pub(crate) fn open(tree: &Tree, path: &RelPath, options: WriteOptions) -> Result<FsWriter> {
+    tree.writable()?;
+    let place = tree
+        .place(path)
+        .map_err(|cause| error("create", &cause).at(path))?;
+    Ok(FsWriter {
+        unborn: Unborn::create(tree, path, &options.entry, place)?,
+        path: path.clone(),
+        replace: options.replace,
+        policy: options.policy,
+    })
+}
+
+impl FsWriter {
+    async fn with<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&File) -> std::io::Result<T> + Send + 'static,
+    ) -> Result<T> {
+        let (file, path) = (Arc::clone(&self.unborn.file), self.path.clone());
+        blocking(move || work(&file).map_err(|cause| error("write", &cause).at(&path))).await
+    }
+}
+
+#[async_trait]
+impl Writer for FsWriter {
+    async fn write_at(&self, offset: u64, data: Bytes) -> Result<()> {
+        self.with(move |file| file.write_at(&data, offset)).await
+    }
+
+    async fn read_back(&self, range: Range<u64>) -> Result<Bytes> {
+        let size = usize::try_from(range.end.saturating_sub(range.start))
+            .map_err(|_| Error::new(ErrorKind::Invalid, "read back"))?;
+        self.with(move |file| {
+            let mut data = vec![0; size];
+            let filled = file.read_at(&mut data, range.start)?;
+            data.truncate(filled);
+            Ok(data.into())
+        })
+        .await
+    }
+
+    async fn finish(self: Box<Self>, entry: Entry, attributes: Attributes) -> Result<Staged> {
+        blocking(move || {
+            let Self {
+                unborn,
+                path,
+                replace,
+                policy,
+            } = *self;
+            // What was not written at the end is a hole.
+            unborn
+                .file
+                .set_size(entry.size)
+                .map_err(|cause| error("write", &cause).at(&path))?;
+            unborn.finish(&path, &entry, &attributes, policy, replace)
+        })
+        .await
+    }
+
+    #[cfg(unix)]
+    fn fd(&self) -> Option<std::os::fd::BorrowedFd<'_>> {
+        self.unborn.file.fd()
+    }
+}
