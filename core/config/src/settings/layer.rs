@@ -1,6 +1,6 @@
 //! One layer of settings: what one source says, and where it says it.
 
-use std::{collections::BTreeMap, ffi::OsString, io, path::Path};
+use std::{collections::BTreeMap, ffi::OsString, io, ops::Range, path::Path};
 
 use figment::{
     Metadata, Profile, Provider,
@@ -176,59 +176,63 @@ fn read_toml(
     file: &Path,
     origin: impl Fn(usize) -> Origin,
 ) -> Result<Layer, ConfigError> {
-    let line_of = |at: Option<std::ops::Range<usize>>| {
-        let start = at.map_or(0, |span| span.start);
-        1 + text.bytes().take(start).filter(|b| *b == b'\n').count()
-    };
     let document = Document::parse(text).map_err(|error| ConfigError::Syntax {
         file: file.to_owned(),
-        line: line_of(error.span()),
+        line: line_of(text, error.span()),
         message: error.message().to_owned(),
     })?;
     let place = |table: &dyn TableLike, key: &str| {
-        origin(line_of(
-            table.get_key_value(key).and_then(|(key, _)| key.span()),
-        ))
+        let span = table.get_key_value(key).and_then(|(key, _)| key.span());
+        origin(line_of(text, span))
     };
     let mut layer = Layer::default();
     let root = document.as_table();
     for (section, item) in root.iter() {
-        let place_of_section = place(root, section);
-        if !is_section(section) {
-            return Err(unknown(section, place_of_section));
-        }
-        let Some(table) = item.as_table_like() else {
-            return Err(ConfigError::Value {
-                key: section.to_owned(),
-                origin: place_of_section,
-                message: "expected a section with keys".into(),
-            });
-        };
+        let table = section_of(section, item, || place(root, section))?;
         for (leaf, item) in table.iter() {
             let key = format!("{section}.{leaf}");
             let place = place(table, leaf);
-            match value_of(item) {
-                Some(value) => layer.put(&key, place, value)?,
-                None if KEYS.contains(&&*key) => {
-                    let message = "expected text, a number, true or false".into();
-                    return Err(ConfigError::Value {
-                        key,
-                        origin: place,
-                        message,
-                    });
-                }
-                None => return Err(unknown(&key, place)),
-            }
+            let value = value_of(&key, item, &place)?;
+            layer.put(&key, place, value)?;
         }
     }
     Ok(layer)
 }
 
-fn value_of(item: &Item) -> Option<Value> {
+/// The line of what stands there, from 1.
+fn line_of(text: &str, span: Option<Range<usize>>) -> usize {
+    let start = span.map_or(0, |span| span.start);
+    1 + text.bytes().take(start).filter(|b| *b == b'\n').count()
+}
+
+fn section_of<'a>(
+    name: &str,
+    item: &'a Item,
+    place: impl FnOnce() -> Origin,
+) -> Result<&'a dyn TableLike, ConfigError> {
+    if !is_section(name) {
+        return Err(unknown(name, place()));
+    }
+    item.as_table_like().ok_or_else(|| ConfigError::Value {
+        key: name.to_owned(),
+        origin: place(),
+        message: "expected a section with keys".into(),
+    })
+}
+
+fn value_of(key: &str, item: &Item, place: &Origin) -> Result<Value, ConfigError> {
     let text = item.as_str().map(Value::from);
     text.or_else(|| item.as_bool().map(Value::from))
         .or_else(|| item.as_integer().map(Value::from))
         .or_else(|| item.as_float().map(Value::from))
+        .ok_or_else(|| match KEYS.contains(&key) {
+            true => ConfigError::Value {
+                key: key.to_owned(),
+                origin: place.clone(),
+                message: "expected text, a number, true or false".into(),
+            },
+            false => unknown(key, place.clone()),
+        })
 }
 
 fn unknown(key: &str, origin: Origin) -> ConfigError {
