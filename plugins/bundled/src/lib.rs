@@ -6,6 +6,8 @@
 #![deny(missing_docs)]
 #![forbid(unsafe_code)]
 
+/// Trees on local disks.
+use blit_store_fs as _;
 /// Trees in memory, for tests and for what never touches a disk.
 use blit_store_mem as _;
 /// The two sides of a session inside one process: every local copy.

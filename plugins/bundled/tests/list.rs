@@ -6,7 +6,7 @@ use blit_registry::{PluginKind, Registry};
 #[test]
 fn a_default_build_has_exactly_these_plugins() {
     let registry = Registry::builtin().unwrap();
-    assert_eq!(registry.ids(PluginKind::Store), ["store-mem"]);
+    assert_eq!(registry.ids(PluginKind::Store), ["store-fs", "store-mem"]);
     assert_eq!(registry.ids(PluginKind::Transport), ["transport-mem"]);
     assert!(registry.ids(PluginKind::Planner).is_empty());
 }
