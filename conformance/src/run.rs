@@ -1,6 +1,7 @@
 //! Runs the binary the way a script would: clean environment, pipes, no terminal.
 
 use std::ffi::{OsStr, OsString};
+use std::io::Write;
 use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
@@ -156,6 +157,44 @@ impl Blit {
     }
 }
 
+impl Blit {
+    /// Runs it at a terminal of its own, where somebody types `typed`. Both outputs are on that
+    /// terminal, with everything that a terminal is sent.
+    ///
+    /// # Panics
+    /// When `script`, which makes the terminal, does not start.
+    #[must_use]
+    pub fn at_a_terminal(&self, typed: &str) -> Ran {
+        let words = std::iter::once(self.binary.as_os_str())
+            .chain(self.arguments.iter().map(OsString::as_os_str));
+        let quoted: Vec<String> = words
+            .map(|it| format!("'{}'", it.to_string_lossy().replace('\'', "'\\''")))
+            .collect();
+        let plain = self.command();
+        let mut script = Command::new("script");
+        script
+            .args(["-qec", &quoted.join(" "), "/dev/null"])
+            .env_clear()
+            .env("SHELL", "/bin/sh");
+        script.envs(
+            plain
+                .get_envs()
+                .filter_map(|(name, value)| Some((name, value?))),
+        );
+        script
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped());
+        let mut child = script.spawn().expect("script starts");
+        let mut keyboard = child.stdin.take().expect("a keyboard");
+        keyboard
+            .write_all(typed.as_bytes())
+            .expect("it is listened to");
+        let output = child.wait_with_output().expect("its output");
+        Ran::new(output, &self.arguments)
+    }
+}
+
 /// What a run of the binary left.
 #[derive(Debug)]
 pub struct Ran {
@@ -245,8 +284,8 @@ impl std::fmt::Display for Ran {
     }
 }
 
-/// Twenty times what the slowest honest run takes.
-const HANG: Duration = Duration::from_secs(300);
+/// Many times what the slowest honest run takes.
+const HANG: Duration = Duration::from_secs(120);
 const NOBODY: u32 = 65_534;
 const FOLDERS: [(&str, &str); 5] = [
     ("XDG_CACHE_HOME", "cache"),

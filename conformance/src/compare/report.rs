@@ -3,7 +3,7 @@
 use std::fmt;
 
 /// One thing that is not as it should be.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct Difference {
     /// Where, as bytes below the root with `/` between names; the root itself is empty.
     pub path: Vec<u8>,
@@ -23,6 +23,13 @@ impl fmt::Display for Difference {
             self.what,
             self.detail
         )
+    }
+}
+
+/// The same, because a list of bytes says nothing to the reader of a failed test.
+impl fmt::Debug for Difference {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
     }
 }
 

@@ -57,6 +57,45 @@ impl Snapshot {
         (1..self.nodes.len()).map(|at| self.path(at)).collect()
     }
 
+    /// The content of the entry at `path`: its type and its bytes, or where it points; not its
+    /// metadata. `None` if there is no entry.
+    #[must_use]
+    pub fn content_of(&self, path: &[u8]) -> Option<String> {
+        let state = self.find(path)?;
+        if state.kind == Kind::Directory {
+            return Some("Directory".into());
+        }
+        let State {
+            kind,
+            size_bytes,
+            content,
+            link_target,
+            ..
+        } = state;
+        Some(format!("{kind:?} {size_bytes} {content:?} {link_target:?}"))
+    }
+
+    /// The metadata of the entry at `path`: owner, mode, time and attributes.
+    #[must_use]
+    pub fn metadata_of(&self, path: &[u8]) -> Option<String> {
+        let State {
+            owner,
+            mode,
+            modified,
+            attributes,
+            ..
+        } = self.find(path)?;
+        Some(format!("{owner:?} {mode:o} {modified:?} {attributes:?}"))
+    }
+
+    fn find(&self, path: &[u8]) -> Option<&State> {
+        let mut at = 0;
+        for name in path.split(|byte| *byte == b'/').filter(|it| !it.is_empty()) {
+            at = *self.nodes[at].children.get(OsStr::from_bytes(name))?;
+        }
+        self.nodes[at].state.as_ref().ok()
+    }
+
     pub(super) fn path(&self, mut at: usize) -> Vec<u8> {
         let mut names = Vec::new();
         while at != 0 {

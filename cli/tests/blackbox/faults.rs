@@ -1,0 +1,247 @@
+//! System calls that fail: success still means an exact copy, and a failure changes no name by half.
+
+use blit_conform::tree::{Random, random_tree};
+use blit_conform::{Inject, Options, Snapshot, assert_same, count_syscalls, need_tool, scaled};
+
+use crate::bench::{Pair, write};
+use crate::kill::whole;
+
+/// Which calls fail how.
+struct Fault {
+    call: &'static str,
+    errors: &'static [&'static str],
+}
+
+const fn fault(call: &'static str, errors: &'static [&'static str]) -> Fault {
+    Fault { call, errors }
+}
+
+const FAULTS: &[Fault] = &[
+    fault("write", &["EIO", "ENOSPC", "EDQUOT"]),
+    fault("pwrite64", &["EIO", "ENOSPC", "EDQUOT"]),
+    fault(
+        "copy_file_range",
+        &["EIO", "ENOSPC", "EDQUOT", "EXDEV", "ENOSYS"],
+    ),
+    fault("ftruncate", &["EIO", "ENOSPC"]),
+    fault("read", &["EIO"]),
+    fault("pread64", &["EIO"]),
+    fault("getdents64", &["EIO", "EACCES"]),
+    fault("statx", &["EIO", "EACCES", "ENOENT"]),
+    fault("newfstatat", &["EIO", "ENOENT"]),
+    fault("openat", &["EACCES", "EMFILE", "EIO"]),
+    fault("openat2", &["EACCES", "EMFILE", "ENOENT", "ENOSYS", "EIO"]),
+    fault("linkat", &["EIO", "ENOSPC", "EACCES", "EROFS", "EMLINK"]),
+    fault("renameat2", &["EIO", "ENOSPC", "EACCES", "EROFS"]),
+    fault("mkdirat", &["EIO", "ENOSPC", "EACCES", "EROFS"]),
+    fault("symlinkat", &["EIO", "ENOSPC", "EACCES"]),
+    fault("unlinkat", &["EIO", "EACCES", "EROFS"]),
+    fault("utimensat", &["EIO", "EACCES", "EROFS"]),
+    fault("fchmod", &["EIO", "EPERM"]),
+    fault("fsetxattr", &["EIO", "ENOSPC"]),
+    fault("syncfs", &["EIO", "ENOSPC"]),
+    fault("fsync", &["EIO", "ENOSPC"]),
+    fault("close", &["EIO"]),
+];
+
+fn plant() -> Pair {
+    let pair = Pair::with(&[
+        ("a", "new a"),
+        ("d/b", "new b"),
+        ("d/e/c", "new c"),
+        ("empty/", ""),
+    ])
+    .and_target(&[
+        ("a", "old a"),
+        ("d/b", "the old b"),
+        ("extra", "old"),
+        ("d/extra", "old"),
+        ("d/e/extra", "old"),
+    ]);
+    std::fs::write(pair.source.join("large"), Random::new(1).bytes(300_000)).unwrap();
+    std::os::unix::fs::symlink("a", pair.source.join("symlink")).unwrap();
+    std::fs::hard_link(pair.source.join("a"), pair.source.join("d/link of a")).unwrap();
+    rustix::fs::setxattr(
+        pair.source.join("d/b"),
+        "user.kept",
+        b"value",
+        rustix::fs::XattrFlags::empty(),
+    )
+    .unwrap();
+    pair
+}
+
+const MIRROR: [&str; 3] = ["-y", "--max-delete", "100%"];
+
+#[test]
+fn under_strace_any_failing_call_leaves_old_or_new_and_success_is_exact() {
+    if !need_tool("strace") {
+        return;
+    }
+    let before = plant();
+    let old = Snapshot::of(&before.target);
+    let counts = count_syscalls(&before.blit("mirror").args(MIRROR).command());
+    let new = Snapshot::of(&before.target);
+    let mut failed = 0;
+    for Fault { call, errors } in FAULTS {
+        let made = counts.get(*call).map_or(0, |it| it.made as usize);
+        for error in *errors {
+            for when in occurrences(made) {
+                let context = format!("{error} from {call}, occurrence {when}");
+                failed += usize::from(one(&old, &new, &Inject::fail(call, error, &when), &context));
+            }
+        }
+    }
+    eprintln!("{failed} runs failed as they should");
+    assert!(failed > 20, "only {failed} faults were met");
+}
+
+/// First, middle, last and all; every single one in the long run.
+fn occurrences(made: usize) -> Vec<String> {
+    let step = made.div_ceil(scaled(3, 60)).max(1);
+    let mut when: Vec<String> = (1..=made).step_by(step).map(|it| it.to_string()).collect();
+    when.extend((made > 0).then(|| "1+".to_owned()));
+    when
+}
+
+/// Whether the run failed.
+#[track_caller]
+fn one(old: &Snapshot, new: &Snapshot, inject: &Inject, context: &str) -> bool {
+    let pair = plant();
+    let source = Snapshot::of(&pair.source);
+    let ran = pair.blit("mirror").args(MIRROR).inject(inject).run();
+    // The program itself could not be loaded: nothing of ours has run.
+    if ran.stderr.contains("error while loading shared libraries") {
+        return false;
+    }
+    let now = Snapshot::of(&pair.target);
+    let changes = source.differences(&Snapshot::of(&pair.source), Options::untouched());
+    assert!(
+        changes.is_empty(),
+        "{context}: the source was touched: {changes:#?}"
+    );
+    match ran.code {
+        Some(0) => {
+            let found = new.differences(&now, Options::exact().without(blit_conform::What::Time));
+            assert!(
+                found.is_empty(),
+                "{context}: success, but {found:#?}\n{ran}"
+            );
+            assert_same(&pair.source, &pair.target);
+            false
+        }
+        Some(1..=12) => {
+            whole(old, &now, &now, context);
+            content_is_old_or_new(old, new, &now, context);
+            true
+        }
+        _ => panic!("{context}: {ran}"),
+    }
+}
+
+/// Here metadata may be what failed; the content is one of the two all the same.
+#[track_caller]
+fn content_is_old_or_new(old: &Snapshot, new: &Snapshot, now: &Snapshot, context: &str) {
+    for path in now.paths() {
+        let is = now.content_of(&path);
+        let was_or_shall_be = is == old.content_of(&path) || is == new.content_of(&path);
+        assert!(
+            was_or_shall_be,
+            "{context}: {} holds {is:?}",
+            path.escape_ascii()
+        );
+    }
+    for path in old
+        .paths()
+        .iter()
+        .filter(|path| new.content_of(path).is_some())
+    {
+        assert!(
+            now.content_of(path).is_some(),
+            "{context}: {} is gone",
+            path.escape_ascii()
+        );
+    }
+}
+
+#[test]
+fn under_strace_a_failing_scan_of_the_source_deletes_nothing() {
+    if !need_tool("strace") {
+        return;
+    }
+    let counts = count_syscalls(&plant().blit("mirror").args(MIRROR).command());
+    let made = counts.get("getdents64").map_or(0, |it| it.made as usize);
+    for when in (1..=made).map(|it| it.to_string()) {
+        let pair = plant();
+        let ran = pair
+            .blit("mirror")
+            .args(MIRROR)
+            .inject(&Inject::fail("getdents64", "EIO", &when))
+            .run();
+        if ran.code == Some(0) {
+            continue;
+        }
+        for extra in ["extra", "d/extra", "d/e/extra"] {
+            assert!(
+                pair.target.join(extra).exists(),
+                "{extra} was deleted: {ran}"
+            );
+        }
+    }
+}
+
+#[test]
+fn under_strace_a_failing_sync_is_never_a_success() {
+    if !need_tool("strace") {
+        return;
+    }
+    for call in ["syncfs", "fsync"] {
+        for error in ["EIO", "ENOSPC"] {
+            let pair = plant();
+            let counts = count_syscalls(&plant().blit("mirror").args(MIRROR).command());
+            if !counts.contains_key(call) {
+                continue;
+            }
+            let ran = pair
+                .blit("mirror")
+                .args(MIRROR)
+                .inject(&Inject::fail(call, error, "1"))
+                .run();
+            assert_ne!(ran.code, Some(0), "{call}: {error}: {ran}");
+            assert!(
+                pair.target.join("extra").exists(),
+                "deleted after an error: {ran}"
+            );
+        }
+    }
+}
+
+#[test]
+fn under_strace_interrupted_calls_change_no_result() {
+    if !need_tool("strace") {
+        return;
+    }
+    for call in [
+        "write",
+        "pwrite64",
+        "pread64",
+        "copy_file_range",
+        "ftruncate",
+        "fsync",
+        "linkat",
+        "renameat2",
+    ] {
+        for when in ["1", "2+2"] {
+            let pair = Pair::new();
+            random_tree(&pair.source, 79, 30);
+            write(&pair.target, &[("old", "goes")]);
+            let ran = pair
+                .blit("mirror")
+                .args(MIRROR)
+                .inject(&Inject::fail(call, "EINTR", when))
+                .run();
+            assert_eq!(ran.code, Some(0), "EINTR from {call} at {when}: {ran}");
+            assert_same(&pair.source, &pair.target);
+        }
+    }
+}

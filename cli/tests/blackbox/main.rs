@@ -1,0 +1,26 @@
+//! The binary from outside, as a script or a person meets it. One file per topic.
+//!
+//! All of them are one program, because linking is the slow part of a test run. What the trees must
+//! look like afterwards is judged by `blit-conform`, which shares no code with the stores.
+
+#![forbid(unsafe_code)]
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "helpers of tests: a set-up that fails is a failed test"
+)]
+
+mod bench;
+mod errors;
+mod faults;
+mod filesystems;
+mod flip;
+mod json;
+mod kill;
+mod mirror;
+mod move_;
+mod permissions;
+mod pipes;
+mod slashes;
+mod syscalls;
+mod trees;

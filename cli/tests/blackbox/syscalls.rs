@@ -1,0 +1,94 @@
+//! What a small file costs in system calls.
+
+use std::process::Command;
+
+use blit_conform::tree::many_small_files;
+use blit_conform::{SyscallCounts, assert_same, count_syscalls, need_tool};
+
+use crate::bench::{Pair, contents};
+
+const FILES: u64 = 10_000;
+
+/// Calls that a whole run may make in vain: searching libraries, probing the file system.
+const FAILED_MAX: u64 = 100;
+
+#[test]
+fn a_small_file_costs_at_most_twelve_system_calls_and_none_fails() {
+    if !need_tool("strace") {
+        return;
+    }
+    let pair = Pair::new();
+    many_small_files(&pair.source, FILES as usize);
+    let ours = count_syscalls(&pair.blit("copy").command());
+    assert_same(&pair.source, &pair.target);
+    let mut cp = Command::new("cp");
+    cp.arg("-a")
+        .arg(contents(&pair.source))
+        .arg(pair.scratch.path("by cp"));
+    let theirs = count_syscalls(&cp);
+
+    eprintln!(
+        "system calls for each of {FILES} small files: blit {}, cp -a {}",
+        per_file(&ours),
+        per_file(&theirs)
+    );
+    for (name, calls) in ours.iter().filter(|(_, calls)| calls.made > FILES / 100) {
+        let cp = theirs.get(name).map_or(0, |it| it.made);
+        eprintln!(
+            "{name:>20} {:>8} {:>8} failed {}",
+            calls.made, cp, calls.failed
+        );
+    }
+    assert!(
+        total(&ours) <= 12 * FILES,
+        "{} for each file",
+        per_file(&ours)
+    );
+    let failed: u64 = ours.values().map(|it| it.failed).sum();
+    // A thread that waits for its turn fails in a way that costs nothing and means nothing.
+    let waiting = ours.get("futex").map_or(0, |it| it.failed);
+    assert!(
+        failed - waiting <= FAILED_MAX,
+        "{failed} system calls failed"
+    );
+    let syncs: u64 = ["fsync", "fdatasync", "sync_file_range"]
+        .iter()
+        .filter_map(|it| ours.get(*it))
+        .map(|it| it.made)
+        .sum();
+    assert!(syncs <= FILES / 100, "{syncs} files were synced one by one");
+}
+
+#[test]
+fn an_unchanged_file_costs_no_writing_system_call() {
+    if !need_tool("strace") {
+        return;
+    }
+    let pair = Pair::new();
+    many_small_files(&pair.source, FILES as usize);
+    pair.run("copy", &[]).succeeds();
+    let again = count_syscalls(&pair.blit("copy").command());
+    eprintln!(
+        "system calls for each of {FILES} unchanged files: {}",
+        per_file(&again)
+    );
+    for name in [
+        "write",
+        "linkat",
+        "renameat2",
+        "unlinkat",
+        "mkdirat",
+        "utimensat",
+    ] {
+        let made = again.get(name).map_or(0, |it| it.made);
+        assert!(made < FILES / 100, "{made} × {name} though nothing changed");
+    }
+}
+
+fn total(counts: &SyscallCounts) -> u64 {
+    counts.values().map(|it| it.made).sum()
+}
+
+fn per_file(counts: &SyscallCounts) -> f64 {
+    total(counts) as f64 / FILES as f64
+}
