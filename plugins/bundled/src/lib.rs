@@ -6,6 +6,8 @@
 #![deny(missing_docs)]
 #![forbid(unsafe_code)]
 
+/// The planner that measures, packs, stripes and orders.
+use blit_plan as _;
 /// Trees on local disks.
 use blit_store_fs as _;
 /// Trees in memory, for tests and for what never touches a disk.

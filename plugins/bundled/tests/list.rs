@@ -8,5 +8,5 @@ fn a_default_build_has_exactly_these_plugins() {
     let registry = Registry::builtin().unwrap();
     assert_eq!(registry.ids(PluginKind::Store), ["store-fs", "store-mem"]);
     assert_eq!(registry.ids(PluginKind::Transport), ["transport-mem"]);
-    assert!(registry.ids(PluginKind::Planner).is_empty());
+    assert_eq!(registry.ids(PluginKind::Planner), ["planner-default"]);
 }
