@@ -1,1 +1,36 @@
-//! The blit command line.
+//! The blit command line: what was typed, what it means, what came of it.
+//!
+//! Read it in the order of a run: `run` parses (`args`), loads settings (`app`) and hands over to
+//! `commands`, one file a verb. The four verbs that move trees share `transfer`. `ui` is the only
+//! place that writes; `errors` is what it says when something goes wrong; `events` what programs read.
+
+#![forbid(unsafe_code)]
+#![deny(missing_docs)]
+
+mod app;
+mod args;
+mod ask;
+mod commands;
+mod errors;
+mod events;
+mod exit;
+mod filter;
+mod history;
+mod job_id;
+mod panics;
+mod places;
+mod progress;
+mod run;
+mod stop;
+mod transfer;
+mod ui;
+mod units;
+
+pub use args::command;
+pub use errors::Slug;
+pub use events::schema;
+pub use exit::Exit;
+pub use run::main;
+
+// Named once, or the linker would lose the plugins.
+use blit_bundled as _;

@@ -1,0 +1,90 @@
+//! The flags of the verbs that look after blit itself.
+
+use std::ffi::OsString;
+
+use clap::{Args, Subcommand, ValueEnum, ValueHint};
+
+/// What `blit config` takes.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct ConfigArgs {
+    #[command(subcommand)]
+    pub(crate) verb: ConfigVerb,
+}
+
+/// What to do with the settings.
+#[derive(Debug, Clone, Copy, Subcommand)]
+pub(crate) enum ConfigVerb {
+    /// Show each setting, its value and where it comes from
+    Show,
+    /// Show where the settings file is
+    Path,
+    /// Check the settings file
+    Check,
+}
+
+/// What `blit doctor` takes.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct DoctorArgs {
+    /// A directory to check: writes a hidden file there and removes it
+    #[arg(value_name = "PATH", value_hint = ValueHint::DirPath)]
+    pub(crate) path: Option<OsString>,
+}
+
+/// What `blit completions` takes.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct CompletionsArgs {
+    /// Which shell
+    pub(crate) shell: Shell,
+}
+
+/// The shells that can be completed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Shell {
+    Bash,
+    Elvish,
+    Fish,
+    Nushell,
+    Powershell,
+    Zsh,
+}
+
+/// What `blit diagnostics` takes.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct DiagnosticsArgs {
+    #[command(subcommand)]
+    pub(crate) verb: DiagnosticsVerb,
+}
+
+/// What to show.
+#[derive(Debug, Clone, Subcommand)]
+pub(crate) enum DiagnosticsVerb {
+    /// Show what earlier runs measured; it never leaves this machine
+    Perf(PerfArgs),
+    /// Print a report to paste; it holds no names of yours
+    Dump,
+}
+
+/// What `blit diagnostics perf` takes.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct PerfArgs {
+    /// Keep measurements from now on
+    #[arg(long, conflicts_with_all = ["off", "clear"])]
+    pub(crate) on: bool,
+    /// Keep no measurements from now on
+    #[arg(long, conflicts_with = "clear")]
+    pub(crate) off: bool,
+    /// Forget all measurements (asks)
+    #[arg(long)]
+    pub(crate) clear: bool,
+    /// Do not ask
+    #[arg(short, long)]
+    pub(crate) yes: bool,
+}
+
+/// What `blit help` takes.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct HelpArgs {
+    /// A verb, or a topic: paths, filters, errors, errors/SLUG, exit-codes, json, env
+    #[arg(value_name = "VERB|TOPIC")]
+    pub(crate) about: Option<String>,
+}

@@ -1,0 +1,100 @@
+//! Errors of stores and plugins in the user's terms.
+
+use blit_contract::{Error, ErrorKind, Side};
+use blit_registry::RegistryError;
+
+use super::{Slug, UserError};
+
+/// The slug of an entry's error on a side.
+pub(crate) fn slug_of(side: Side, kind: ErrorKind) -> Slug {
+    match (side, kind) {
+        (_, ErrorKind::Bug) => Slug::InternalBug,
+        (_, ErrorKind::Busy) => Slug::EntryBusy,
+        (_, ErrorKind::Changed) => Slug::DataChanged,
+        (_, ErrorKind::Collision) => Slug::NameConflict,
+        (_, ErrorKind::Conflict) => Slug::EntryConflict,
+        (_, ErrorKind::Corrupt) => Slug::DataMismatch,
+        (Side::Source, ErrorKind::Denied) => Slug::PermSource,
+        (Side::Target, ErrorKind::Denied) => Slug::PermDest,
+        (_, ErrorKind::Immutable) => Slug::PermImmutable,
+        (Side::Source, ErrorKind::Io) => Slug::IoSource,
+        (Side::Target, ErrorKind::Io) => Slug::IoTarget,
+        (_, ErrorKind::NoSpace) => Slug::SpaceFull,
+        (_, ErrorKind::NotFound | ErrorKind::Vanished) => Slug::DataVanished,
+        (_, ErrorKind::ReadOnly) => Slug::PermReadonly,
+        (_, ErrorKind::TooLarge) => Slug::NameTooLarge,
+        (_, ErrorKind::Unsupported) => Slug::EntryUnsupported,
+        _ => Slug::EntryFailed,
+    }
+}
+
+/// An error that ended the whole command, about the place that the user calls `shown`.
+pub(crate) fn from_contract(side: Side, shown: &str, error: &Error) -> UserError {
+    let cause = cause_of(error);
+    let new = |slug, message: String| UserError::new(slug, message).cause(cause.clone());
+    match (side, error.kind()) {
+        (_, ErrorKind::NotFound | ErrorKind::Vanished) => {
+            new(Slug::PathNotFound, format!("not found: {shown}"))
+        }
+        (Side::Source, ErrorKind::Denied) => {
+            new(Slug::PermSource, format!("{shown} may not be read"))
+                .exits(crate::exit::Exit::Refused)
+                .next("run as a user that may read it")
+        }
+        (Side::Target, ErrorKind::Denied) => {
+            new(Slug::PermDest, format!("{shown} may not be written"))
+                .next("run as a user that may write there, or choose another destination")
+        }
+        (_, ErrorKind::ReadOnly) => new(Slug::PermReadonly, format!("{shown} is read-only"))
+            .next("choose another destination, or mount it writable"),
+        (_, ErrorKind::NoSpace) => new(Slug::SpaceFull, format!("no room is left in {shown}"))
+            .next("make room and run the same command again; it continues"),
+        (_, ErrorKind::Conflict) => {
+            new(Slug::PathNotDirectory, format!("{shown} is not a directory"))
+        }
+        (Side::Source, ErrorKind::Io) => {
+            new(Slug::IoSource, format!("{shown} cannot be read: its device fails"))
+                .exits(crate::exit::Exit::Failed)
+                .next("look at the system log (dmesg) for the device")
+        }
+        (Side::Target, ErrorKind::Io) => {
+            new(Slug::IoTarget, format!("{shown} cannot be written: its device fails"))
+                .exits(crate::exit::Exit::Failed)
+                .next("look at the system log (dmesg) for the device")
+        }
+        (_, ErrorKind::Corrupt) => new(
+            Slug::DataMismatch,
+            format!("data in {shown} does not match its digest"),
+        ),
+        (_, ErrorKind::Bug) => internal(cause.clone()),
+        (_, kind) => new(Slug::RunFailed, format!("{shown}: {}", kind.phrase())),
+    }
+}
+
+/// A defect of blit.
+pub(crate) fn internal(cause: impl Into<String>) -> UserError {
+    UserError::new(Slug::InternalBug, "blit has a defect")
+        .cause(cause)
+        .state("files under their final names are complete")
+        .next("please report it with the output of: blit diagnostics dump")
+        .changed(super::Changed::Unknown)
+}
+
+/// No plugin for what was asked, or one that failed, about the place that the user calls `shown`.
+pub(crate) fn from_registry(side: Side, shown: &str, error: RegistryError) -> UserError {
+    match error {
+        RegistryError::Plugin(error) => from_contract(side, shown, &error),
+        other => UserError::new(Slug::PluginFailed, other.to_string()),
+    }
+}
+
+/// The operation, the entry and the system's own words.
+pub(crate) fn cause_of(error: &Error) -> String {
+    let mut cause = error.to_string();
+    let mut source = std::error::Error::source(error);
+    while let Some(inner) = source {
+        cause = format!("{cause}: {inner}");
+        source = inner.source();
+    }
+    cause
+}

@@ -1,0 +1,262 @@
+//! `copy`, `mirror`, `move` and `check`: from what was typed to how it ended.
+
+mod ask;
+mod hint;
+mod legs;
+mod listen;
+mod options;
+mod outcome;
+mod stop;
+mod summary;
+
+use std::{ffi::OsString, path::PathBuf, sync::Arc};
+
+use blit_config::{DeleteLimit, Period};
+use blit_contract::{Connection, Cx, Hints, RelPath, Side, Store};
+use blit_engine::{Job, Source, Target, Top, Verb};
+use blit_registry::PluginConfig;
+
+use crate::{
+    app::App,
+    args::{Existing, Limits, Patterns, Reading, Writing},
+    errors::{Result, Slug, UserError, from_contract, from_registry},
+    events::{self, Event, PathField},
+    exit::Exit,
+    filter::{Anchor, Filter, PathList},
+    places::{self, Place},
+};
+
+use legs::Leg;
+use listen::Listener;
+use outcome::Outcome;
+
+/// What the user asked for.
+#[derive(Debug)]
+pub(crate) struct Request {
+    pub(crate) verb: Verb,
+    pub(crate) sources: Vec<OsString>,
+    pub(crate) target: OsString,
+    pub(crate) patterns: Patterns,
+    pub(crate) limits: Limits,
+    pub(crate) files_from: Option<PathBuf>,
+    pub(crate) reading: Reading,
+    pub(crate) writing: Writing,
+    pub(crate) existing: Existing,
+    pub(crate) backup_dir: Option<PathBuf>,
+    pub(crate) max_delete: Option<DeleteLimit>,
+    pub(crate) yes: bool,
+}
+
+impl Request {
+    /// A request without any choice.
+    pub(crate) fn new(verb: Verb, sources: Vec<OsString>, target: OsString) -> Self {
+        Self {
+            verb,
+            sources,
+            target,
+            patterns: Patterns::default(),
+            limits: Limits::default(),
+            files_from: None,
+            reading: Reading::default(),
+            writing: Writing::default(),
+            existing: Existing::default(),
+            backup_dir: None,
+            max_delete: None,
+            yes: false,
+        }
+    }
+
+    /// How long to keep trying; without a network nothing is tried again.
+    pub(crate) fn retry_for(&self) -> Option<Period> {
+        self.reading.retry_for
+    }
+}
+
+/// A request whose places are known.
+struct Trip {
+    request: Request,
+    sources: Vec<Place>,
+    target: Place,
+    legs: Vec<Leg>,
+}
+
+/// Does what was asked, and says how it went.
+pub(crate) async fn run(app: &App, request: Request) -> Result<Exit> {
+    options::refuse(&request)?;
+    let trip = Trip::plan(app, request)?;
+    app.stop.gently();
+    if !hint::ask_about_slash(app, &trip).await? {
+        return Err(UserError::new(Slug::PathHint, "stopped before the start")
+            .unchanged()
+            .into());
+    }
+    app.ui.tell(Event::Start(trip.start()));
+    let outcome = trip.go(app).await?;
+    summary::conclude(app, &trip, outcome)
+}
+
+impl Trip {
+    fn plan(app: &App, request: Request) -> Result<Self> {
+        let place = |typed: &OsString| Place::parse(&app.registry, typed);
+        let sources = request.sources.iter().map(place).collect::<Result<Vec<_>, _>>()?;
+        let target = place(&request.target)?;
+        let legs = legs::legs(&sources, &target)?;
+        Ok(Self {
+            request,
+            sources,
+            target,
+            legs,
+        })
+    }
+
+    fn start(&self) -> events::Start {
+        let field = |path: &std::path::Path| PathField::new(path.as_os_str().as_encoded_bytes());
+        events::Start {
+            verb: verb_word(self.request.verb),
+            version: env!("CARGO_PKG_VERSION"),
+            sources: self.sources.iter().map(|place| field(&place.path)).collect(),
+            dest: field(&self.target.path),
+            dry_run: self.request.writing.dry_run,
+        }
+    }
+
+    /// The paths that the user listed.
+    fn list(&self) -> Result<Option<Arc<PathList>>, UserError> {
+        let file = self.request.files_from.as_deref();
+        Ok(file.map(PathList::read).transpose()?.map(Arc::new))
+    }
+
+    /// The rules of selection in a leg.
+    fn filter(&self, leg: &Leg, list: Option<&Arc<PathList>>) -> Result<Filter, UserError> {
+        let anchor = match leg.top {
+            Top::Contents => Anchor::Root,
+            Top::Names(_) if self.sources.len() == 1 => Anchor::Entry,
+            Top::Names(_) => Anchor::Entries,
+        };
+        let filter = Filter::new(&self.request.patterns, &self.request.limits)?;
+        let filter = filter.anchored_at(anchor);
+        Ok(match list {
+            Some(list) => filter.with_list(Arc::clone(list)),
+            None => filter,
+        })
+    }
+
+    /// Runs one session after the other, up to the first that stops.
+    async fn go(&self, app: &App) -> Result<Outcome> {
+        let list = self.list()?;
+        let mut listener = Listener::new(app, self);
+        for (at, leg) in self.legs.iter().enumerate() {
+            let is_last = at + 1 == self.legs.len();
+            let job = self.job(app, leg, list.as_ref(), &mut listener).await?;
+            if listener.follow(job, is_last).await {
+                break;
+            }
+        }
+        Ok(listener.finish())
+    }
+
+    async fn job(
+        &self,
+        app: &App,
+        leg: &Leg,
+        list: Option<&Arc<PathList>>,
+        listener: &mut Listener<'_>,
+    ) -> Result<Job> {
+        let request = &self.request;
+        let mut options = options::of(app, request)?;
+        let is_writing = !options.is_read_only();
+        let source = places::open(&app.registry, Side::Source, &leg.source, |config| {
+            config.with_writable(request.verb == Verb::Move && is_writing)
+        })?;
+        let target = places::open(&app.registry, Side::Target, &leg.target, |config| {
+            let config = config.with_writable(is_writing).with_create_root(true);
+            match &request.backup_dir {
+                Some(backup) => config.with_backup(backup),
+                None => config,
+            }
+        })?;
+        let filter = self.filter(leg, list)?;
+        if let Some(list) = list {
+            check_list(app, list, &*source, &leg.top).await?;
+        }
+        if !filter.is_empty() {
+            options.select = Some(Arc::new(filter));
+        }
+        let planner = app.planner()?;
+        let connections = connect(app).await?;
+        let source = Source {
+            store: source,
+            top: leg.top.clone(),
+        };
+        let target = Target { store: target };
+        let mut job = Job::new(source, planner, connections, target, options, listener.sender());
+        job.confirm = ask::confirm(app, request.yes, legs::with_slash(&leg.target));
+        job.history = Arc::clone(&app.memory.history);
+        job.progress = listener.next_progress();
+        job.cancel = app.stop.cancel.clone();
+        Ok(job)
+    }
+}
+
+/// A listed path that is not there is an error before anything is changed.
+async fn check_list(app: &App, list: &PathList, source: &dyn Store, top: &Top) -> Result<()> {
+    let cx = Cx::new(app.stop.cancel.clone());
+    let tops: Vec<RelPath> = match top {
+        Top::Contents => vec![RelPath::ROOT],
+        Top::Names(names) => names
+            .iter()
+            .map(|name| RelPath::ROOT.join(name.source.clone()))
+            .collect(),
+    };
+    for path in list.paths() {
+        let mut is_there = false;
+        for top in &tops {
+            let whole = path
+                .components()
+                .into_iter()
+                .fold(top.clone(), |whole, name| whole.join(name.clone()));
+            is_there |= matches!(source.stat(&cx, &whole).await, Ok(Some(_)));
+        }
+        if !is_there {
+            return Err(UserError::new(
+                Slug::PathNotFound,
+                format!("the source has no {path}, which --files-from lists"),
+            )
+            .unchanged()
+            .into());
+        }
+    }
+    Ok(())
+}
+
+/// The two ends of a connection inside this process.
+async fn connect(app: &App) -> Result<(Box<dyn Connection>, Box<dyn Connection>)> {
+    const SCHEME: &str = "mem";
+    let fail = |error: blit_contract::Error| from_contract(Side::Target, "the session", &error);
+    let transport = app
+        .registry
+        .transport(SCHEME, &PluginConfig::new())
+        .map_err(|error| from_registry(Side::Target, "the session", error))?;
+    let cx = Cx::new(app.stop.cancel.clone());
+    let endpoint = blit_contract::Endpoint::new(SCHEME, format!("session-{}", std::process::id()));
+    let offers = transport.offers(&cx, &endpoint, &Hints::default()).await.map_err(fail)?;
+    let offer = offers.first().ok_or_else(|| {
+        UserError::new(Slug::PluginFailed, "the transport inside this process offers nothing")
+    })?;
+    let mut listener = transport.listen(&cx, offer).await.map_err(fail)?;
+    let (ours, theirs) = tokio::join!(transport.connect(&cx, offer), listener.accept(&cx));
+    let theirs = theirs.map_err(fail)?.ok_or_else(|| {
+        UserError::new(Slug::PluginFailed, "the transport inside this process closed at once")
+    })?;
+    Ok((ours.map_err(fail)?, theirs))
+}
+
+/// The verb as it is typed.
+pub(crate) fn verb_word(verb: Verb) -> &'static str {
+    match verb {
+        Verb::Check => "check",
+        Verb::Copy => "copy",
+        Verb::Mirror => "mirror",
+        Verb::Move => "move",
+    }
+}

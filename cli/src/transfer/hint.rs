@@ -1,0 +1,82 @@
+//! A slash that may be missing: DST already has what is inside SRC, and not SRC itself.
+
+use std::{collections::HashSet, path::Path};
+
+use blit_contract::{Cx, ListOptions, Name, RelPath, Side};
+use blit_engine::{Top, Verb};
+use futures_util::StreamExt;
+
+use super::{Trip, legs::with_slash};
+use crate::{
+    app::App,
+    ask::ask_yes,
+    errors::{Result, Slug},
+    places, units,
+};
+
+/// Looks whether a slash may be missing and says so; at a terminal asks whether to go on.
+pub(super) async fn ask_about_slash(app: &App, trip: &Trip) -> Result<bool> {
+    let Some(message) = hint(app, trip).await else {
+        return Ok(true);
+    };
+    app.ui.note(Slug::PathHint, &message);
+    if trip.request.yes || trip.request.writing.dry_run || !app.ui.may_ask {
+        return Ok(true);
+    }
+    let answer = ask_yes(&app.ui, &app.stop.cancel, "Go on as typed? [y/N] ").await;
+    if app.stop.cancel.is_cancelled() {
+        return Err(app.stop.error().unchanged().into());
+    }
+    Ok(answer.unwrap_or_default())
+}
+
+async fn hint(app: &App, trip: &Trip) -> Option<String> {
+    let ([source], [leg]) = (&*trip.sources, &*trip.legs) else {
+        return None;
+    };
+    let Top::Names(names) = &leg.top else {
+        return None;
+    };
+    let is_candidate = trip.request.verb != Verb::Check
+        && is_directory(&source.path)
+        && is_directory(&leg.target)
+        && names[0].source == names[0].target;
+    if !is_candidate {
+        return None;
+    }
+    let inside = names_in(app, &source.path).await?;
+    let there = names_in(app, &leg.target).await?;
+    let shared = inside.intersection(&there).count();
+    if there.contains(&names[0].target) || shared == 0 || shared * 2 < inside.len() {
+        return None;
+    }
+    Some(format!(
+        "{} already has {} of the {} of {typed}; did you mean \"{typed}/\"?",
+        with_slash(&leg.target),
+        units::count(shared as u64),
+        units::entries(inside.len() as u64),
+        typed = source.shown(),
+    ))
+}
+
+fn is_directory(path: &Path) -> bool {
+    std::fs::symlink_metadata(path).is_ok_and(|found| found.is_dir())
+}
+
+/// The names in a directory; `None` if there are too many to look at, or it cannot be read.
+async fn names_in(app: &App, path: &Path) -> Option<HashSet<Name>> {
+    let store = places::open(&app.registry, Side::Source, path, |config| config).ok()?;
+    let cx = Cx::new(app.stop.cancel.clone());
+    let root = RelPath::ROOT;
+    let mut batches = store.list(&cx, &root, ListOptions::flat());
+    let mut names = HashSet::new();
+    while let Some(batch) = batches.next().await {
+        names.extend(batch.ok()?.entries.into_iter().map(|entry| entry.name));
+        if names.len() > NAMES_MAX {
+            return None;
+        }
+    }
+    Some(names)
+}
+
+const NAMES_MAX: usize = 10_000;

@@ -1,0 +1,129 @@
+//! What came of all sessions of a run.
+
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
+
+use blit_contract::{EndState, LossClass, Method, Problem};
+use blit_engine::{Ends, Report, Stop};
+
+use crate::{
+    errors::{Slug, cause_of, slug_of},
+    events::{ItemError, PathField, side_word},
+    exit::Exit,
+    progress::Figures,
+};
+
+/// What came of all sessions of a run.
+#[derive(Debug, Default)]
+pub(super) struct Outcome {
+    pub(super) ends: Ends,
+    pub(super) copied_bytes: u64,
+    pub(super) methods: BTreeMap<Method, u64>,
+    pub(super) losses: BTreeMap<LossClass, u64>,
+    pub(super) groups: BTreeMap<Slug, Group>,
+    pub(super) deletions_withheld: u64,
+    pub(super) differences: u64,
+    pub(super) is_unsealed: bool,
+    pub(super) changed_anything: bool,
+    pub(super) took: Duration,
+    pub(super) figures: Figures,
+    /// Why it stopped before its end, and in which leg.
+    pub(super) stop: Option<(Stop, usize)>,
+}
+
+/// Problems of one sort.
+#[derive(Debug, Default)]
+pub(super) struct Group {
+    pub(super) total: u64,
+    /// The first of them.
+    pub(super) examples: Vec<Arc<Problem>>,
+}
+
+/// How many problems of each sort are kept.
+const EXAMPLES_MAX: usize = 100;
+
+impl Outcome {
+    /// Adds what a session came to. Its problems have been added as they happened.
+    pub(super) fn absorb(&mut self, report: Report, leg: usize) {
+        self.ends.merge(&report.ends);
+        self.copied_bytes += report.copied_bytes;
+        for (method, files) in report.methods {
+            *self.methods.entry(method).or_default() += files;
+        }
+        for (class, entries) in report.losses {
+            *self.losses.entry(class).or_default() += entries;
+        }
+        self.deletions_withheld += report.deletions_withheld;
+        self.differences += report.differences;
+        self.is_unsealed |= !report.sealed;
+        self.changed_anything |= report.changed_anything;
+        self.took += report.took;
+        self.stop = report.stop.map(|stop| (stop, leg));
+    }
+
+    /// Adds a problem.
+    pub(super) fn add(&mut self, problem: &Arc<Problem>) {
+        let slug = slug_of(problem.side, problem.error.kind());
+        let group = self.groups.entry(slug).or_default();
+        group.total += 1;
+        if group.examples.len() < EXAMPLES_MAX {
+            group.examples.push(Arc::clone(problem));
+        }
+    }
+
+    /// Entries that failed; those that vanished are none.
+    pub(super) fn failed(&self) -> u64 {
+        let failures = self.groups.iter().filter(|(slug, _)| entry_exit(**slug) != Exit::Ok);
+        failures.map(|(_, group)| group.total).sum()
+    }
+
+    /// Entries that are new, or have new content, or a new name for it.
+    pub(super) fn copied(&self) -> u64 {
+        self.ends.get(EndState::Copied) + self.ends.get(EndState::Linked)
+    }
+
+    /// The exit code, as far as it is not for the reason of a stop.
+    pub(super) fn exit(&self) -> Exit {
+        let groups = self.groups.keys().map(|slug| entry_exit(*slug));
+        let exit = groups.fold(Exit::Ok, Exit::graver);
+        let exit = if self.deletions_withheld > 0 || (self.is_unsealed && self.stop.is_none()) {
+            exit.graver(Exit::Partial)
+        } else {
+            exit
+        };
+        match self.differences {
+            0 => exit,
+            _ => exit.graver(Exit::Different),
+        }
+    }
+
+    /// The first failures, for programs.
+    pub(super) fn failures(&self) -> Vec<ItemError> {
+        let failures = self.groups.iter().filter(|(slug, _)| entry_exit(**slug) != Exit::Ok);
+        failures
+            .flat_map(|(_, group)| &group.examples)
+            .take(EXAMPLES_MAX)
+            .map(|problem| item_error(problem))
+            .collect()
+    }
+}
+
+/// The exit code of a run in which an entry came to that end.
+fn entry_exit(slug: Slug) -> Exit {
+    match slug {
+        // Of a whole destination it is a refusal; of some of its entries a partial success.
+        Slug::PermDest => Exit::Partial,
+        other => other.exit(),
+    }
+}
+
+/// A problem, for programs.
+pub(super) fn item_error(problem: &Problem) -> ItemError {
+    ItemError {
+        code: slug_of(problem.side, problem.error.kind()).name(),
+        side: side_word(problem.side),
+        path: PathField::from(&problem.path),
+        message: cause_of(&problem.error),
+        errno: problem.error.os(),
+        retried: problem.retried,
+    }
+}

@@ -1,0 +1,244 @@
+//! The end of a run: blocks of failures, one line that sums it up, and the exit code.
+
+mod blocks;
+
+use blit_contract::EndState;
+use blit_engine::Verb;
+
+use super::{Trip, legs::with_slash, outcome::Outcome, stop};
+use crate::{
+    app::App,
+    errors::{Changed, Result, Slug, UserError},
+    events::{self, Event, loss_word, method_word},
+    exit::Exit,
+    ui::Volume,
+    units,
+};
+
+/// Says how it went, and answers the exit code.
+pub(super) fn conclude(app: &App, trip: &Trip, outcome: Outcome) -> Result<Exit> {
+    let has_notes = app.ui.volume >= Volume::Normal;
+    if let Some((reason, leg)) = &outcome.stop {
+        let leg = &trip.legs[*leg];
+        let error = stop::explain(app, trip, &outcome, reason, leg);
+        say_blocks(app, trip, &outcome);
+        let exit = error.exit().graver(outcome.exit());
+        return Err(error.exits(exit).into());
+    }
+    if let Some(error) = nothing_came(trip, &outcome) {
+        return Err(error.into());
+    }
+    let exit = outcome.exit();
+    if has_notes || exit != Exit::Ok {
+        let line = line(trip, &outcome);
+        match exit {
+            Exit::Ok | Exit::Different => app.ui.say(&line),
+            _ => app.ui.say_always(&line),
+        }
+    }
+    say_blocks(app, trip, &outcome);
+    say_notes(app, trip, &outcome);
+    app.ui.tell(Event::Summary(Box::new(event(trip, &outcome, exit))));
+    Ok(exit)
+}
+
+/// The source has entries and none of them came to an end: whatever that is, it is no success.
+fn nothing_came(trip: &Trip, outcome: &Outcome) -> Option<UserError> {
+    let figures = &outcome.figures;
+    let came = outcome.ends.total() + figures.up_to_date + outcome.failed();
+    let is_wrong = figures.scanned_entries > 0 && came == 0 && !trip.request.writing.dry_run;
+    is_wrong.then(|| {
+        UserError::new(
+            Slug::InternalNothing,
+            format!(
+                "the source has {} and none of them was dealt with",
+                units::entries(figures.scanned_entries)
+            ),
+        )
+        .next("please report it with the output of: blit diagnostics dump")
+        .changed(Changed::Unknown)
+    })
+}
+
+/// One line that sums the run up.
+fn line(trip: &Trip, outcome: &Outcome) -> String {
+    let figures = &outcome.figures;
+    let failed = outcome.failed();
+    let changed = outcome.copied()
+        + outcome.ends.get(EndState::Metadata)
+        + outcome.ends.get(EndState::Deleted);
+    let is_filtered = !trip.request.patterns.is_empty()
+        || trip.request.limits.is_some()
+        || trip.request.files_from.is_some();
+    if trip.request.verb == Verb::Check {
+        return check_line(outcome);
+    }
+    if trip.request.writing.dry_run {
+        return "Dry run: nothing was changed.".to_owned();
+    }
+    if figures.scanned_entries == 0 && changed == 0 && failed == 0 {
+        return match is_filtered {
+            true => format!("Nothing matches: nothing {}.", past(trip).to_lowercase()),
+            false => format!("Source is empty: nothing {}.", past(trip).to_lowercase()),
+        };
+    }
+    if changed == 0 && failed == 0 {
+        return format!(
+            "Nothing to do: {} already up to date (checked in {}).",
+            are(outcome.ends.get(EndState::Unchanged)),
+            units::duration(outcome.took)
+        );
+    }
+    changes_line(trip, outcome)
+}
+
+fn changes_line(trip: &Trip, outcome: &Outcome) -> String {
+    let (copied, failed) = (outcome.copied(), outcome.failed());
+    let mut line = match failed {
+        0 => format!("{} {}", past(trip), what_was_copied(outcome)),
+        _ => format!("{} {} of {}", past(trip), units::count(copied), units::entries(copied + failed)),
+    };
+    if failed == 0 && copied > 0 {
+        line += &format!(" in {}", units::duration(outcome.took));
+        let rate = units::rate(outcome.copied_bytes, outcome.took);
+        line += &rate.map_or(String::new(), |rate| format!(" ({}/s)", units::size(rate as u64)));
+    }
+    let mut more = |number: u64, text: &dyn Fn() -> String| {
+        if number > 0 {
+            line += &format!("; {}", text());
+        }
+    };
+    let ends = |end| outcome.ends.get(end);
+    let metadata = ends(EndState::Metadata);
+    more(metadata, &|| format!("{} got new metadata", units::entries(metadata)));
+    let deleted = ends(EndState::Deleted);
+    more(deleted, &|| format!("deleted {}", units::entries(deleted)));
+    let unchanged = ends(EndState::Unchanged);
+    let were = if unchanged == 1 { "was" } else { "were" };
+    more(unchanged, &|| format!("{} {were} already up to date", units::count(unchanged)));
+    more(failed, &|| format!("{} failed:", units::count(failed)));
+    match failed {
+        0 => line + ".",
+        _ => line,
+    }
+}
+
+/// Files and their bytes; where only directories and links were made, entries.
+fn what_was_copied(outcome: &Outcome) -> String {
+    let files = outcome.figures.done_files;
+    match files {
+        0 => units::entries(outcome.copied()),
+        _ => format!("{}, {}", units::files(files), units::size(outcome.copied_bytes)),
+    }
+}
+
+fn check_line(outcome: &Outcome) -> String {
+    let same = outcome.ends.get(EndState::Unchanged);
+    let took = units::duration(outcome.took);
+    let failed = outcome.failed();
+    match (outcome.differences, failed) {
+        (0, 0) => format!("No difference: {} the same (checked in {took}).", are(same)),
+        (0, _) => format!("No difference found, but {} could not be compared:", units::entries(failed)),
+        (differences, 0) => format!(
+            "{} and {} the same (checked in {took}).",
+            units::counted(differences, "entry differs", "entries differ"),
+            are(same)
+        ),
+        (differences, _) => format!(
+            "{}; {} could not be compared:",
+            units::counted(differences, "entry differs", "entries differ"),
+            units::count(failed)
+        ),
+    }
+}
+
+/// `1 entry is`, `2 entries are`.
+fn are(number: u64) -> String {
+    units::counted(number, "entry is", "entries are")
+}
+
+fn past(trip: &Trip) -> &'static str {
+    match trip.request.verb {
+        Verb::Check => "Checked",
+        Verb::Copy => "Copied",
+        Verb::Mirror => "Mirrored",
+        Verb::Move => "Moved",
+    }
+}
+
+/// Where the trees will be, for people.
+pub(super) fn destination(trip: &Trip) -> String {
+    match &*trip.legs {
+        [leg] => leg.resolved_target(),
+        _ => with_slash(&trip.target.path),
+    }
+}
+
+fn say_blocks(app: &App, trip: &Trip, outcome: &Outcome) {
+    for (slug, group) in &outcome.groups {
+        let text = blocks::text(*slug, group, trip, outcome);
+        match slug.exit() {
+            Exit::Ok => app.ui.say(&text),
+            _ => app.ui.say_always(&text),
+        }
+    }
+}
+
+/// What is no failure and yet worth a line.
+fn say_notes(app: &App, trip: &Trip, outcome: &Outcome) {
+    if outcome.deletions_withheld > 0 {
+        let withheld = units::entries(outcome.deletions_withheld);
+        let message = format!("{withheld} were not deleted, because something failed");
+        app.ui.warn(Slug::DeleteWithheld, &message);
+    }
+    if !outcome.losses.is_empty() {
+        let lost: Vec<_> = outcome
+            .losses
+            .iter()
+            .map(|(class, entries)| format!("{} ({})", blocks::loss_phrase(*class), units::entries(*entries)))
+            .collect();
+        let message = format!(
+            "{} cannot keep {}; everything else was kept",
+            with_slash(&trip.target.path),
+            lost.join(", ")
+        );
+        app.ui.note(Slug::MetaUnsupported, &message);
+    }
+}
+
+fn event(trip: &Trip, outcome: &Outcome, exit: Exit) -> events::Summary {
+    let ends = |end| outcome.ends.get(end);
+    let copied = outcome.copied();
+    let changed = copied + ends(EndState::Metadata) + ends(EndState::Deleted);
+    let result = match exit {
+        Exit::Different => "different",
+        Exit::Ok if trip.request.writing.dry_run => "dry_run",
+        Exit::Ok if changed == 0 => "nothing",
+        Exit::Ok => "ok",
+        _ => "partial",
+    };
+    let count = |name, count| events::Count { name, count };
+    events::Summary {
+        result,
+        exit: exit.into(),
+        seconds: outcome.took.as_secs_f64(),
+        files: Some(events::Files {
+            copied,
+            metadata: ends(EndState::Metadata),
+            deleted: ends(EndState::Deleted),
+            up_to_date: ends(EndState::Unchanged),
+            skipped: ends(EndState::Skipped),
+            vanished: ends(EndState::Vanished),
+            failed: outcome.failed(),
+        }),
+        bytes: Some(events::Bytes {
+            copied: outcome.copied_bytes,
+        }),
+        rate: units::rate(outcome.copied_bytes, outcome.took),
+        methods: outcome.methods.iter().map(|(method, files)| count(method_word(*method), *files)).collect(),
+        losses: outcome.losses.iter().map(|(class, entries)| count(loss_word(*class), *entries)).collect(),
+        entries: (trip.request.verb == Verb::Check).then_some(outcome.differences),
+        failures: outcome.failures(),
+        failures_total: outcome.failed(),
+    }
+}
