@@ -27,7 +27,9 @@ pub(super) async fn remove(
                 items.sort_by_key(|(path, _)| path.depth());
             }
             items.reverse();
-            removed += remove_batch(session, source, items).await?;
+            if !items.is_empty() {
+                removed += remove_batch(session, source, items).await?;
+            }
         }
     }
     Ok(removed)
