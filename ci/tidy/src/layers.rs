@@ -33,6 +33,8 @@ const LAYERS: &[Layer] = &[
         "plugins/bundled",
         &[
             "core/contract",
+            // The default planner is a plugin like any other, though it is at home in core.
+            "core/plan",
             "core/registry",
             "plugins/*",
             "transports/*",

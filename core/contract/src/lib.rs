@@ -13,6 +13,7 @@
 #![forbid(unsafe_code)]
 
 mod caps;
+mod change;
 mod context;
 mod entry;
 mod error;
@@ -25,6 +26,7 @@ mod store;
 mod transport;
 
 pub use caps::{Cost, Demands, Limits, StoreCap, StoreCaps, Support, TransportCap, TransportCaps};
+pub use change::{Applied, MetaOp};
 pub use context::{Cancel, Cx, Descriptor};
 pub use entry::{Attributes, Entry, EntryBatch, Identity, Kind, Special, Time};
 pub use error::{Error, ErrorKind, Result, Retry};
@@ -38,8 +40,8 @@ pub use planner::{
 };
 pub use policy::{Durability, Preserve, Replace, WritePolicy};
 pub use store::{
-    Applied, Extent, ListOptions, MetaOp, Published, ReadItem, ReadOptions, Reader, Select,
-    Selection, SmallFile, Staged, Store, StoreExt, SyncScope, Usage, WriteOptions, Writer,
+    Extent, ListOptions, Published, ReadItem, ReadOptions, Reader, Select, Selection, SmallFile,
+    Staged, Store, StoreExt, SyncScope, Usage, WriteOptions, Writer,
 };
 #[cfg(unix)]
 pub use transport::FdLease;
