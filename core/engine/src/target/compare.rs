@@ -38,6 +38,13 @@ pub(super) struct Compared {
     pub(super) links: Spool<Link>,
 }
 
+impl Compared {
+    /// How many things will be done only at the end.
+    fn deferred(&self) -> usize {
+        self.late.len() + self.links.len()
+    }
+}
+
 /// Compares listing batches with the target's tree.
 pub(super) struct Comparer {
     site: Arc<Site>,
@@ -171,6 +178,7 @@ impl Comparer {
         };
         let mut actions = Vec::new();
         let mut extras = Vec::new();
+        let deferred = self.compared.deferred();
         for source in batch.entries {
             let target = if self.root_is_named && path.is_root() && !directory.is_fresh {
                 let at = path.join(source.name.clone());
@@ -188,7 +196,7 @@ impl Comparer {
         for problem in cursor.take_problems() {
             self.site.session.scan_problem(Side::Target, problem).await;
         }
-        directory.is_touched |= !actions.is_empty();
+        directory.is_touched |= !actions.is_empty() || self.compared.deferred() != deferred;
         directory.is_touched |= self.extras(&path, extras).await?;
         if batch.last {
             actions.extend(last_touch(&path, &directory));
@@ -227,7 +235,7 @@ impl Comparer {
         if source.is_directory() {
             return self.directory(path, source, target, verdict, actions).await;
         }
-        if source.is_file() && source.identity.links > 1 {
+        if source.identity.links > 1 {
             let judged = (&source, target.as_ref(), verdict);
             if let Some(link) = self.site.links.lock().judge(&path, judged) {
                 return self.compared.links.push(link);

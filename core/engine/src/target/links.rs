@@ -3,13 +3,17 @@
 use std::collections::{HashMap, HashSet};
 
 use blit_contract::{
-    Diff, DiffKind, EndState, Entry, ErrorKind, Item, ItemOp, Loss, LossClass, MetaOp, RelPath,
-    Replace, Result,
+    DiffKind, EndState, Entry, ErrorKind, Item, ItemOp, Loss, LossClass, MetaOp, RelPath, Replace,
+    Result,
 };
 use blit_wire::Verb;
 use serde::{Deserialize, Serialize};
 
-use super::{Site, actions::described, judge::Verdict};
+use super::{
+    Site,
+    actions::{Action, described, perform},
+    judge::Verdict,
+};
 use crate::spool::Spool;
 
 /// How many links are made in one call.
@@ -166,13 +170,9 @@ async fn make_batch(site: &Site, batch: &[Link]) -> Result<()> {
             // A store without links, or a file with as many names as it can have: copied instead.
             Err(error) if error.kind() == ErrorKind::Unsupported => {
                 site.session.lose(&[Loss::new(LossClass::HardLink)]);
-                let diff = Diff::new(
-                    link.path.clone(),
-                    link.entry.clone(),
-                    DiffKind::Content,
-                    link.replace.clone(),
-                );
-                site.needs.ask(vec![diff]).await?;
+                let entry = link.entry.clone();
+                let alone = Action::make(link.path.clone(), entry, link.replace.clone());
+                perform(site, vec![alone]).await?;
             }
             Err(error) => site.problem(&link.path, error, 0).await,
         }
