@@ -26,10 +26,9 @@ pub(crate) struct App {
 impl App {
     /// Settings and plugins for a command that has been typed.
     pub(crate) fn new(ui: Arc<Ui>, loaded: Loaded) -> Result<Self> {
-        let registry = Registry::builtin().map_err(|error| {
-            UserError::new(Slug::PluginFailed, error.to_string()).unchanged()
-        })?;
-        let memory = Memory::load(loaded.settings.history.enabled);
+        let registry = Registry::builtin()
+            .map_err(|error| UserError::new(Slug::PluginFailed, error.to_string()).unchanged())?;
+        let memory = Memory::new(loaded.settings.history.enabled);
         Ok(Self {
             stop: StopWatch::new(Arc::clone(&ui)),
             ui,
@@ -47,9 +46,8 @@ impl App {
     /// The planner of a run, whose measurements are remembered.
     pub(crate) fn planner(&self) -> Result<Arc<dyn Planner>> {
         let planner = self.registry.planner(None, &PluginConfig::new());
-        let planner = planner.map_err(|error| {
-            UserError::new(Slug::PluginFailed, error.to_string()).unchanged()
-        })?;
+        let planner = planner
+            .map_err(|error| UserError::new(Slug::PluginFailed, error.to_string()).unchanged())?;
         Ok(self.memory.listen_to(planner))
     }
 }
@@ -63,11 +61,13 @@ pub(crate) fn load_settings(cli: &Cli) -> Result<Loaded, UserError> {
 
 /// A broken configuration in the user's terms.
 pub(crate) fn from_config(error: ConfigError) -> UserError {
-    let slug = Slug::ALL
-        .iter()
-        .find(|slug| slug.name() == error.slug())
-        .copied();
-    let user_error = UserError::new(slug.unwrap_or(Slug::ConfigValue), error.to_string())
+    let slug = match &error {
+        ConfigError::File { .. } => Slug::ConfigRead,
+        ConfigError::Syntax { .. } => Slug::ConfigSyntax,
+        ConfigError::UnknownKey { .. } => Slug::ConfigKey,
+        _ => Slug::ConfigValue,
+    };
+    let user_error = UserError::new(slug, error.to_string())
         .next(error.next())
         .unchanged();
     match std::error::Error::source(&error) {

@@ -1,24 +1,46 @@
 //! One file for each verb.
 
 mod check;
+mod completions;
+mod config;
 mod copy;
+mod df;
+mod diagnostics;
+mod doctor;
+mod du;
+mod find;
+mod help;
+mod ls;
 mod mirror;
 mod r#move;
+mod rm;
 
 use crate::{
     app::App,
-    args::Verb,
+    args::{Global, Verb},
     errors::{Result, Slug, UserError},
+    events::schema,
     exit::Exit,
 };
 
 /// Runs the verb that was typed.
-pub(crate) async fn run(app: &App, verb: Verb) -> Result<Exit> {
+pub(crate) async fn run(app: &App, verb: Verb, global: &Global) -> Result<Exit> {
     match verb {
         Verb::Check(args) => check::run(app, args).await,
+        Verb::Completions(args) => completions::run(app, &args),
+        Verb::Config(args) => config::run(app, &args, global.config.as_deref()),
         Verb::Copy(args) => copy::run(app, args).await,
+        Verb::Df(args) => df::run(app, args).await,
+        Verb::Diagnostics(args) => diagnostics::run(app, args).await,
+        Verb::Doctor(args) => doctor::run(app, &args),
+        Verb::Du(args) => du::run(app, args).await,
+        Verb::Find(args) => find::run(app, args).await,
+        Verb::Help(args) => help::run(app, &args),
+        Verb::Ls(args) => ls::run(app, args).await,
         Verb::Mirror(args) => mirror::run(app, args).await,
         Verb::Move(args) => r#move::run(app, args).await,
+        Verb::Rm(args) => rm::run(app, args).await,
+        Verb::Schema => app.ui.text(&schema()).map(|()| Exit::Ok),
         Verb::Sync(_) => Err(UserError::new(
             Slug::UsageVerb,
             "sync can mean two things: copy never deletes, mirror does",
@@ -26,7 +48,6 @@ pub(crate) async fn run(app: &App, verb: Verb) -> Result<Exit> {
         .unchanged()
         .next("blit copy SRC DST, or: blit mirror SRC DST")
         .into()),
-        _ => todo!(),
     }
 }
 

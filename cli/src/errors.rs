@@ -18,26 +18,26 @@ pub(crate) type Result<T, E = eyre::Report> = std::result::Result<T, E>;
 
 /// An error that is meant for the user.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct UserError {
+pub(crate) struct UserError {
     /// Its stable name.
-    pub slug: Slug,
+    pub(crate) slug: Slug,
     /// What failed, in the user's terms, on one line.
-    pub message: String,
+    pub(crate) message: String,
     /// Why, with real values.
-    pub cause: Vec<String>,
+    pub(crate) cause: Vec<String>,
     /// What was changed.
-    pub state: Option<String>,
+    pub(crate) state: Option<String>,
     /// One thing to do next.
-    pub next: Option<String>,
+    pub(crate) next: Option<String>,
     /// What was changed, for programs.
-    pub changed: Changed,
+    pub(crate) changed: Changed,
     exit: Option<Exit>,
 }
 
 /// What a failed run changed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, schemars::JsonSchema)]
 #[serde(rename_all = "lowercase")]
-pub enum Changed {
+pub(crate) enum Changed {
     /// Nothing at all.
     Nothing,
     /// Something; what is there is complete.
@@ -49,7 +49,7 @@ pub enum Changed {
 impl UserError {
     /// An error before anything was changed.
     #[must_use]
-    pub fn new(slug: Slug, message: impl Into<String>) -> Self {
+    pub(crate) fn new(slug: Slug, message: impl Into<String>) -> Self {
         Self {
             slug,
             message: message.into(),
@@ -63,48 +63,48 @@ impl UserError {
 
     /// The same with a reason.
     #[must_use]
-    pub fn cause(mut self, cause: impl Into<String>) -> Self {
+    pub(crate) fn cause(mut self, cause: impl Into<String>) -> Self {
         self.cause.push(cause.into());
         self
     }
 
     /// The same with what was changed, in words.
     #[must_use]
-    pub fn state(mut self, state: impl Into<String>) -> Self {
+    pub(crate) fn state(mut self, state: impl Into<String>) -> Self {
         self.state = Some(state.into());
         self
     }
 
     /// The same, saying that nothing was changed.
     #[must_use]
-    pub fn unchanged(self) -> Self {
+    pub(crate) fn unchanged(self) -> Self {
         self.state("nothing was changed")
     }
 
     /// The same with a next step.
     #[must_use]
-    pub fn next(mut self, next: impl Into<String>) -> Self {
+    pub(crate) fn next(mut self, next: impl Into<String>) -> Self {
         self.next = Some(next.into());
         self
     }
 
     /// The same, after something was or may have been changed.
     #[must_use]
-    pub fn changed(mut self, changed: Changed) -> Self {
+    pub(crate) fn changed(mut self, changed: Changed) -> Self {
         self.changed = changed;
         self
     }
 
     /// The same with another exit code than the slug's own.
     #[must_use]
-    pub fn exits(mut self, exit: Exit) -> Self {
+    pub(crate) fn exits(mut self, exit: Exit) -> Self {
         self.exit = Some(exit);
         self
     }
 
     /// The exit code.
     #[must_use]
-    pub fn exit(&self) -> Exit {
+    pub(crate) fn exit(&self) -> Exit {
         self.exit.unwrap_or_else(|| self.slug.exit())
     }
 }

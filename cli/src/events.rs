@@ -1,10 +1,15 @@
 //! What `--json` writes: one of these a line. The same types make the published schema.
 
+use std::time::Duration;
+
 use blit_contract::{ItemOp, LossClass, Method, Phase, RelPath, Side};
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use crate::errors::{Changed, UserError};
+use crate::{
+    errors::{Changed, UserError},
+    exit::Exit,
+};
 
 /// The version of the format: fields are only added to it.
 pub(crate) const VERSION: u32 = 1;
@@ -12,24 +17,24 @@ pub(crate) const VERSION: u32 = 1;
 /// One line of JSON output.
 #[derive(Debug, Serialize, JsonSchema)]
 #[schemars(title = "blit events")]
-pub struct Line {
+pub(crate) struct Line {
     /// The version of this format. Unknown types and fields are to be ignored.
-    pub v: u32,
+    pub(crate) v: u32,
     /// When it was written, RFC 3339 in UTC.
-    pub t: String,
+    pub(crate) t: String,
     /// Its number in this output, from 0, without gaps.
-    pub seq: u64,
+    pub(crate) seq: u64,
     /// The run that it belongs to.
-    pub job: String,
+    pub(crate) job: String,
     /// What it tells.
     #[serde(flatten)]
-    pub event: Event,
+    pub(crate) event: Event,
 }
 
 /// What a line tells.
 #[derive(Debug, Serialize, JsonSchema)]
 #[serde(tag = "type", rename_all = "snake_case")]
-pub enum Event {
+pub(crate) enum Event {
     /// The first line of a transfer.
     Start(Start),
     /// What there is to do, as far as it is known.
@@ -56,12 +61,12 @@ pub enum Event {
 
 /// A path: text, and its raw bytes where they are not UTF-8.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
-pub struct PathField {
+pub(crate) struct PathField {
     /// The path; bytes that are not UTF-8 are replaced.
-    pub path: String,
+    pub(crate) path: String,
     /// The raw bytes in base64, if they are not UTF-8.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub path_b64: Option<String>,
+    pub(crate) path_b64: Option<String>,
 }
 
 impl PathField {
@@ -88,222 +93,241 @@ impl From<&RelPath> for PathField {
 
 /// A transfer begins.
 #[derive(Debug, Serialize, JsonSchema)]
-pub struct Start {
+pub(crate) struct Start {
     /// copy, mirror, move or check.
-    pub verb: &'static str,
+    pub(crate) verb: &'static str,
     /// The version of blit.
-    pub version: &'static str,
+    pub(crate) version: &'static str,
     /// What is read.
-    pub sources: Vec<PathField>,
+    pub(crate) sources: Vec<PathField>,
     /// Where it is written.
-    pub dest: PathField,
+    pub(crate) dest: PathField,
     /// Whether nothing will be changed.
-    pub dry_run: bool,
+    pub(crate) dry_run: bool,
 }
 
 /// What there is to do.
 #[derive(Debug, Default, Serialize, JsonSchema)]
-pub struct Plan {
+pub(crate) struct Plan {
     /// Entries that the source has.
-    pub entries: u64,
+    pub(crate) entries: u64,
     /// Bytes in the source's files.
-    pub bytes: u64,
+    pub(crate) bytes: u64,
     /// Files to copy.
-    pub copy_files: u64,
+    pub(crate) copy_files: u64,
     /// Bytes to copy.
-    pub copy_bytes: u64,
+    pub(crate) copy_bytes: u64,
     /// Entries to delete.
-    pub delete_entries: u64,
+    pub(crate) delete_entries: u64,
     /// Entries that need nothing.
-    pub up_to_date: u64,
+    pub(crate) up_to_date: u64,
     /// Whether the scan is over and the figures are final.
-    pub complete: bool,
+    pub(crate) complete: bool,
 }
 
 /// How far a transfer is.
 #[derive(Debug, Serialize, JsonSchema)]
-pub struct Progress {
+pub(crate) struct Progress {
     /// What it is doing.
-    pub phase: &'static str,
+    pub(crate) phase: &'static str,
     /// Files that are there.
-    pub files_done: u64,
+    pub(crate) files_done: u64,
     /// Files that are to be copied.
-    pub files_total: u64,
+    pub(crate) files_total: u64,
     /// Bytes that are there.
-    pub bytes_done: u64,
+    pub(crate) bytes_done: u64,
     /// Bytes that are to be copied.
-    pub bytes_total: u64,
+    pub(crate) bytes_total: u64,
     /// Whether the totals will grow no more.
-    pub total_is_final: bool,
+    pub(crate) total_is_final: bool,
     /// Bytes per second over the last 10 s.
-    pub rate: f64,
+    pub(crate) rate: f64,
     /// Seconds to go, if they can be told.
-    pub eta_s: Option<f64>,
+    pub(crate) eta_s: Option<f64>,
     /// Entries that failed.
-    pub errors: u64,
+    pub(crate) errors: u64,
 }
 
 /// Something happened to an entry.
 #[derive(Debug, Serialize, JsonSchema)]
-pub struct Item {
+pub(crate) struct Item {
     /// create, update, metadata, delete, skip, move.
-    pub op: &'static str,
+    pub(crate) op: &'static str,
     /// Which entry, from the source on.
     #[serde(flatten)]
-    pub path: PathField,
+    pub(crate) path: PathField,
     /// How many bytes it has.
-    pub bytes: u64,
+    pub(crate) bytes: u64,
     /// Why.
-    pub reason: &'static str,
+    pub(crate) reason: &'static str,
     /// How its bytes moved.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub method: Option<&'static str>,
+    pub(crate) method: Option<&'static str>,
 }
 
 /// How an entry differs.
 #[derive(Debug, Serialize, JsonSchema)]
-pub struct Diff {
+pub(crate) struct Diff {
     /// Which entry, from the source on.
     #[serde(flatten)]
-    pub path: PathField,
+    pub(crate) path: PathField,
     /// missing, extra, content, metadata or type.
-    pub what: &'static str,
+    pub(crate) what: &'static str,
 }
 
 /// A row of a listing. What a verb does not tell is left out.
-#[derive(Debug, Default, Serialize, JsonSchema)]
-pub struct Entry {
+#[derive(Debug, Clone, Default, Serialize, JsonSchema)]
+pub(crate) struct Entry {
     /// file, directory, symlink, fifo, socket, device, space, check, setting, topic, measurement.
-    pub kind: &'static str,
+    pub(crate) kind: &'static str,
     /// Where it is.
     #[serde(flatten, skip_serializing_if = "Option::is_none")]
-    pub path: Option<PathField>,
+    pub(crate) path: Option<PathField>,
     /// What it is called.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub name: Option<String>,
+    pub(crate) name: Option<String>,
     /// Its size in bytes; of a directory with du: of all files below it.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub size: Option<u64>,
+    pub(crate) size: Option<u64>,
     /// The bytes that it occupies.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub allocated: Option<u64>,
+    pub(crate) allocated: Option<u64>,
     /// Files below it (du).
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub files: Option<u64>,
+    pub(crate) files: Option<u64>,
     /// Permission bits in octal.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub mode: Option<String>,
+    pub(crate) mode: Option<String>,
     /// Numeric owner.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub uid: Option<u32>,
+    pub(crate) uid: Option<u32>,
     /// Numeric group.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub gid: Option<u32>,
+    pub(crate) gid: Option<u32>,
     /// When its content last changed, RFC 3339 in UTC.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub modified: Option<String>,
+    pub(crate) modified: Option<String>,
     /// What a symbolic link points to.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub target: Option<PathField>,
+    pub(crate) target: Option<PathField>,
     /// Bytes in all (df).
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub total_bytes: Option<u64>,
+    pub(crate) total_bytes: Option<u64>,
     /// Bytes that may still be written (df).
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub free_bytes: Option<u64>,
+    pub(crate) free_bytes: Option<u64>,
     /// Entries in all (df).
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub total_entries: Option<u64>,
+    pub(crate) total_entries: Option<u64>,
     /// Entries that may still be made (df).
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub free_entries: Option<u64>,
+    pub(crate) free_entries: Option<u64>,
     /// The value of a setting, the result of a check.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub value: Option<String>,
+    pub(crate) value: Option<String>,
     /// Where a setting comes from, what a check found.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub detail: Option<String>,
+    pub(crate) detail: Option<String>,
     /// Bytes per second (measurement).
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub rate: Option<f64>,
+    pub(crate) rate: Option<f64>,
 }
 
 /// Something to know or to look at.
 #[derive(Debug, Serialize, JsonSchema)]
-pub struct Note {
+pub(crate) struct Note {
     /// The slug.
-    pub code: &'static str,
+    pub(crate) code: &'static str,
     /// The sentence that text mode shows.
-    pub message: String,
+    pub(crate) message: String,
     /// The entry that it is about.
     #[serde(flatten, skip_serializing_if = "Option::is_none")]
-    pub path: Option<PathField>,
+    pub(crate) path: Option<PathField>,
 }
 
 /// An entry failed.
 #[derive(Debug, Clone, Serialize, JsonSchema)]
-pub struct ItemError {
+pub(crate) struct ItemError {
     /// The slug.
-    pub code: &'static str,
+    pub(crate) code: &'static str,
     /// source or target.
-    pub side: &'static str,
+    pub(crate) side: &'static str,
     /// Which entry, from the source on.
     #[serde(flatten)]
-    pub path: PathField,
+    pub(crate) path: PathField,
     /// Why.
-    pub message: String,
+    pub(crate) message: String,
     /// The error number of the operating system.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub errno: Option<i32>,
+    pub(crate) errno: Option<i32>,
     /// How often it was tried again.
-    pub retried: u32,
+    pub(crate) retried: u32,
 }
 
 /// The end of a run.
 #[derive(Debug, Serialize, JsonSchema)]
-pub struct Summary {
+pub(crate) struct Summary {
     /// ok, partial, different, nothing or dry_run.
-    pub result: &'static str,
+    pub(crate) result: &'static str,
     /// The exit code.
-    pub exit: ExitField,
+    pub(crate) exit: ExitField,
     /// How long it took.
-    pub seconds: f64,
+    pub(crate) seconds: f64,
     /// What became of the entries.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub files: Option<Files>,
+    pub(crate) files: Option<Files>,
     /// What became of the bytes.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub bytes: Option<Bytes>,
+    pub(crate) bytes: Option<Bytes>,
     /// Bytes per second, if it took long enough to tell.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub rate: Option<f64>,
+    pub(crate) rate: Option<f64>,
     /// How the files moved, and how many each way.
     #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub methods: Vec<Count>,
+    pub(crate) methods: Vec<Count>,
     /// What the target could not keep, and for how many entries.
     #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub losses: Vec<Count>,
+    pub(crate) losses: Vec<Count>,
     /// Entries that differ (check), rows (listings).
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub entries: Option<u64>,
+    pub(crate) entries: Option<u64>,
     /// The first failures, at most 100.
     #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub failures: Vec<ItemError>,
+    pub(crate) failures: Vec<ItemError>,
     /// How many failures there were.
-    pub failures_total: u64,
+    pub(crate) failures_total: u64,
+}
+
+impl Summary {
+    /// The end of a listing of so many rows.
+    pub(crate) fn of_rows(exit: Exit, took: Duration, entries: u64) -> Self {
+        Self {
+            result: if exit == Exit::Ok { "ok" } else { "partial" },
+            exit: exit.into(),
+            seconds: took.as_secs_f64(),
+            files: None,
+            bytes: None,
+            rate: None,
+            methods: Vec::new(),
+            losses: Vec::new(),
+            entries: Some(entries),
+            failures: Vec::new(),
+            failures_total: 0,
+        }
+    }
 }
 
 /// An exit code and its name.
 #[derive(Debug, Serialize, JsonSchema)]
-pub struct ExitField {
+pub(crate) struct ExitField {
     /// What the shell sees.
-    pub code: u8,
+    pub(crate) code: u8,
     /// Its name.
-    pub name: &'static str,
+    pub(crate) name: &'static str,
 }
 
-impl From<crate::exit::Exit> for ExitField {
-    fn from(exit: crate::exit::Exit) -> Self {
+impl From<Exit> for ExitField {
+    fn from(exit: Exit) -> Self {
         Self {
             code: exit.code(),
             name: exit.name(),
@@ -313,60 +337,60 @@ impl From<crate::exit::Exit> for ExitField {
 
 /// What became of the entries.
 #[derive(Debug, Default, Serialize, JsonSchema)]
-pub struct Files {
+pub(crate) struct Files {
     /// New or with new content, hard links among them.
-    pub copied: u64,
+    pub(crate) copied: u64,
     /// With new metadata only.
-    pub metadata: u64,
+    pub(crate) metadata: u64,
     /// Deleted at the target.
-    pub deleted: u64,
+    pub(crate) deleted: u64,
     /// Left as they were.
-    pub up_to_date: u64,
+    pub(crate) up_to_date: u64,
     /// Left out by a rule.
-    pub skipped: u64,
+    pub(crate) skipped: u64,
     /// Gone from the source meanwhile.
-    pub vanished: u64,
+    pub(crate) vanished: u64,
     /// Failed, or changed while they were read.
-    pub failed: u64,
+    pub(crate) failed: u64,
 }
 
 /// What became of the bytes.
 #[derive(Debug, Default, Serialize, JsonSchema)]
-pub struct Bytes {
+pub(crate) struct Bytes {
     /// In the files that were copied.
-    pub copied: u64,
+    pub(crate) copied: u64,
 }
 
 /// How many of something.
 #[derive(Debug, Serialize, JsonSchema)]
-pub struct Count {
+pub(crate) struct Count {
     /// Of what.
-    pub name: &'static str,
+    pub(crate) name: &'static str,
     /// How many.
-    pub count: u64,
+    pub(crate) count: u64,
 }
 
 /// A run that did not come to its end.
 #[derive(Debug, Serialize, JsonSchema)]
-pub struct Failure {
+pub(crate) struct Failure {
     /// The slug.
-    pub code: &'static str,
+    pub(crate) code: &'static str,
     /// The exit code.
-    pub exit: u8,
+    pub(crate) exit: u8,
     /// What failed.
-    pub message: String,
+    pub(crate) message: String,
     /// Why.
-    pub cause: Vec<String>,
+    pub(crate) cause: Vec<String>,
     /// What was changed, in words.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub state: Option<String>,
+    pub(crate) state: Option<String>,
     /// What was changed.
-    pub changed: Changed,
+    pub(crate) changed: Changed,
     /// What to do next.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub next: Option<String>,
+    pub(crate) next: Option<String>,
     /// The page about it: `blit help errors/…`.
-    pub help: String,
+    pub(crate) help: String,
 }
 
 impl From<&UserError> for Failure {
@@ -478,7 +502,11 @@ fn base64(bytes: &[u8]) -> String {
             << (8 * (3 - three.len()));
         for at in 0..4 {
             let digit = DIGITS[(word >> (18 - 6 * at) & 63) as usize];
-            text.push(if at <= three.len() { digit as char } else { '=' });
+            text.push(if at <= three.len() {
+                digit as char
+            } else {
+                '='
+            });
         }
     }
     text
@@ -490,10 +518,13 @@ mod tests {
 
     #[test]
     fn base64_is_that_of_rfc_4648() {
-        let shown = ["", "f", "fo", "foo", "foob", "fooba", "foobar"].map(|text| base64(text.as_bytes()));
+        let shown =
+            ["", "f", "fo", "foo", "foob", "fooba", "foobar"].map(|text| base64(text.as_bytes()));
         assert_eq!(
             shown,
-            ["", "Zg==", "Zm8=", "Zm9v", "Zm9vYg==", "Zm9vYmE=", "Zm9vYmFy"]
+            [
+                "", "Zg==", "Zm8=", "Zm9v", "Zm9vYg==", "Zm9vYmE=", "Zm9vYmFy"
+            ]
         );
     }
 
@@ -508,7 +539,11 @@ mod tests {
     #[test]
     fn the_published_schema_is_the_one_of_these_types() {
         let published = include_str!("../../docs/schema/events.v1.json");
-        assert_eq!(published, schema(), "write it anew: blit schema > docs/schema/events.v1.json");
+        assert_eq!(
+            published,
+            schema(),
+            "write it anew: blit schema > docs/schema/events.v1.json"
+        );
     }
 
     #[test]
@@ -519,11 +554,20 @@ mod tests {
         let events = [
             Event::Plan(Plan::default()),
             Event::Entry(Box::default()),
-            Event::Diff(Diff { path: PathField::new(b"a\xff"), what: "missing" }),
+            Event::Diff(Diff {
+                path: PathField::new(b"a\xff"),
+                what: "missing",
+            }),
             Event::Error(Failure::from(&error)),
         ];
         for event in events {
-            let line = Line { v: VERSION, t: "2026-11-21T04:31:07.120Z".into(), seq: 0, job: "01".into(), event };
+            let line = Line {
+                v: VERSION,
+                t: "2026-11-21T04:31:07.120Z".into(),
+                seq: 0,
+                job: "01".into(),
+                event,
+            };
             let value = serde_json::to_value(&line).unwrap();
             assert!(validator.is_valid(&value), "{value}");
         }

@@ -131,9 +131,6 @@ mod tests {
     #[test]
     fn the_order_of_gravity_is_the_documented_one() {
         let codes: Vec<u8> = Exit::BY_GRAVITY.iter().map(|exit| exit.code()).collect();
-        assert_eq!(
-            codes,
-            [130, 143, 10, 9, 7, 8, 6, 5, 2, 11, 12, 3, 4, 1, 0]
-        );
+        assert_eq!(codes, [130, 143, 10, 9, 7, 8, 6, 5, 2, 11, 12, 3, 4, 1, 0]);
     }
 }

@@ -1,48 +1,162 @@
 //! What runs on this machine measured: read before a run, added to after it, never sent anywhere.
 
-use std::sync::Arc;
+use std::{collections::BTreeMap, io::Write, path::PathBuf, sync::Arc};
 
+use blit_config::Paths;
 use blit_contract::{
-    Descriptor, Diff, History, NoHistory, Outcome, PlanCx, Planner, Result, Sample, WorkItem,
+    Descriptor, Diff, History, Method, NoHistory, Outcome, PlanCx, Planner, Result, Sample,
+    WorkItem,
 };
+use blit_plan::{MeasuredHistory, Record};
 use futures_core::stream::BoxStream;
 use parking_lot::Mutex;
 
-/// The measurements of earlier runs, and of this one.
+/// Between which stores, and over what, sessions run in this version.
+const ROUTE: (&str, &str, &str) = ("store-fs", "store-fs", "transport-mem");
+
+/// How many records the file keeps.
+const RECORDS_MAX: usize = 2_000;
+
+/// When the file is longer than this it is cut to [`RECORDS_MAX`].
+const FILE_BYTES_MAX: u64 = 1 << 20;
+
+/// The measurements of earlier runs, and those of this one.
 pub(crate) struct Memory {
-    is_on: bool,
-    /// What earlier runs measured.
-    pub(crate) history: Arc<dyn History>,
-    samples: Arc<Mutex<Vec<Sample>>>,
+    /// Where they are kept; `None` if they are not.
+    file: Option<PathBuf>,
+    samples: Arc<Mutex<BTreeMap<Method, Sample>>>,
 }
 
 impl Memory {
-    /// Reads what there is.
-    pub(crate) fn load(is_on: bool) -> Self {
+    /// Of this user, if it is wanted.
+    pub(crate) fn new(is_on: bool) -> Self {
         Self {
-            is_on,
-            history: Arc::new(NoHistory),
+            file: file().filter(|_| is_on),
             samples: Arc::default(),
+        }
+    }
+
+    /// What earlier runs measured.
+    pub(crate) fn history(&self) -> Arc<dyn History> {
+        match self.file {
+            Some(_) => Arc::new(MeasuredHistory::of(&records(), ROUTE)),
+            None => Arc::new(NoHistory),
         }
     }
 
     /// The same planner, whose measurements are kept for the end of the run.
     pub(crate) fn listen_to(&self, planner: Arc<dyn Planner>) -> Arc<dyn Planner> {
-        match self.is_on {
-            true => Arc::new(Listening {
+        match self.file {
+            Some(_) => Arc::new(Listening {
                 planner,
                 samples: Arc::clone(&self.samples),
             }),
-            false => planner,
+            None => planner,
+        }
+    }
+
+    /// Adds the measurements of this run to the file. A full or read-only disk is no reason to fail.
+    pub(crate) fn save(&self, now: jiff::Timestamp) {
+        let samples = std::mem::take(&mut *self.samples.lock());
+        let Some(file) = self.file.as_ref().filter(|_| !samples.is_empty()) else {
+            return;
+        };
+        let records = samples
+            .into_values()
+            .map(|sample| Record::new(now.as_second(), ROUTE, sample));
+        let lines: String = records
+            .map(|record| blit_plan::encode(&record) + "\n")
+            .collect();
+        if let Err(error) = append(file, &lines) {
+            tracing::debug!(%error, "the measurements of this run are not kept");
         }
     }
 }
 
-/// A planner whose measurements are kept.
+/// What was measured of one way to move bytes on one route.
+#[derive(Debug, Clone)]
+pub(crate) struct Rate {
+    pub(crate) method: Method,
+    pub(crate) route: String,
+    pub(crate) files: u64,
+    pub(crate) bytes: u64,
+    seconds: f64,
+}
+
+impl Rate {
+    /// The mean over all that was measured.
+    pub(crate) fn bytes_per_second(&self) -> f64 {
+        match self.seconds > 0.0 {
+            true => self.bytes as f64 / self.seconds,
+            false => 0.0,
+        }
+    }
+}
+
+/// What the file says, by method and route.
+pub(crate) fn rates() -> Vec<Rate> {
+    let mut rates: BTreeMap<(Method, String), Rate> = BTreeMap::new();
+    for record in records() {
+        let route = format!(
+            "{} to {} over {}",
+            record.source, record.target, record.transport
+        );
+        let sample = record.sample;
+        let rate = rates.entry((sample.method, route.clone())).or_insert(Rate {
+            method: sample.method,
+            route,
+            files: 0,
+            bytes: 0,
+            seconds: 0.0,
+        });
+        rate.files += sample.files;
+        rate.bytes += sample.bytes;
+        rate.seconds += sample.took.as_secs_f64();
+    }
+    rates.into_values().collect()
+}
+
+/// Forgets everything.
+pub(crate) fn clear() -> std::io::Result<()> {
+    match file().map(std::fs::remove_file) {
+        Some(Err(error)) if error.kind() != std::io::ErrorKind::NotFound => Err(error),
+        _ => Ok(()),
+    }
+}
+
+fn file() -> Option<PathBuf> {
+    Some(Paths::of_this_user()?.state.join("history.jsonl"))
+}
+
+fn records() -> Vec<Record> {
+    let text = file().and_then(|file| std::fs::read_to_string(file).ok());
+    blit_plan::decode(&text.unwrap_or_default()).0
+}
+
+/// One write of whole lines: runs at the same time do not mix them.
+fn append(file: &PathBuf, lines: &str) -> std::io::Result<()> {
+    if let Some(directory) = file.parent() {
+        std::fs::create_dir_all(directory)?;
+    }
+    let mut open = std::fs::File::options()
+        .append(true)
+        .create(true)
+        .open(file)?;
+    open.write_all(lines.as_bytes())?;
+    if open.metadata()?.len() > FILE_BYTES_MAX {
+        let mut partial = file.clone();
+        partial.set_extension("new");
+        std::fs::write(&partial, blit_plan::compact(&records(), RECORDS_MAX))?;
+        std::fs::rename(&partial, file)?;
+    }
+    Ok(())
+}
+
+/// A planner whose measurements are kept, summed up by method.
 #[derive(Debug)]
 struct Listening {
     planner: Arc<dyn Planner>,
-    samples: Arc<Mutex<Vec<Sample>>>,
+    samples: Arc<Mutex<BTreeMap<Method, Sample>>>,
 }
 
 #[deny(clippy::missing_trait_methods)]
@@ -60,7 +174,15 @@ impl Planner for Listening {
     }
 
     fn observe(&self, outcome: &Outcome) {
-        self.samples.lock().extend(outcome.sample);
+        if let Some(sample) = &outcome.sample {
+            let mut samples = self.samples.lock();
+            let sum = samples
+                .entry(sample.method)
+                .or_insert_with(|| Sample::new(sample.method, 0, 0, std::time::Duration::ZERO));
+            sum.files += sample.files;
+            sum.bytes += sample.bytes;
+            sum.took += sample.took;
+        }
         self.planner.observe(outcome);
     }
 }

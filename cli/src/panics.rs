@@ -13,7 +13,7 @@ pub(crate) fn install() {
             .into_hooks();
         std::panic::set_hook(hook.into_panic_hook());
     } else {
-        std::panic::set_hook(Box::new(|info| report(info)));
+        std::panic::set_hook(Box::new(report));
     }
 }
 

@@ -113,14 +113,22 @@ fn expand_home(path: PathBuf) -> PathBuf {
 /// What is in the nearest directory above that does exist: what was meant is often among it.
 fn siblings(path: &Path) -> Option<String> {
     let above = path.ancestors().skip(1).find(|above| is_directory(above))?;
-    let above = if above.as_os_str().is_empty() { Path::new(".") } else { above };
+    let above = if above.as_os_str().is_empty() {
+        Path::new(".")
+    } else {
+        above
+    };
     let mut names: Vec<OsString> = std::fs::read_dir(above)
         .ok()?
         .take(SIBLINGS_READ_MAX)
         .filter_map(|entry| Some(entry.ok()?.file_name()))
         .collect();
     names.sort();
-    let shown_names: Vec<String> = names.iter().take(SIBLINGS_SHOWN).map(|name| shown(name)).collect();
+    let shown_names: Vec<String> = names
+        .iter()
+        .take(SIBLINGS_SHOWN)
+        .map(|name| shown(name))
+        .collect();
     let above = shown(above.as_os_str());
     Some(match (names.is_empty(), names.len() > SIBLINGS_SHOWN) {
         (true, _) => format!("{above} exists and is empty"),
@@ -167,7 +175,10 @@ mod tests {
         let typed = directory.path().join("phots/deep");
         let error = place(typed.to_str().unwrap()).unwrap().not_found("source");
         let above = directory.path().display();
-        assert_eq!(error.cause, [format!("{above} exists and contains: papers, photos")]);
+        assert_eq!(
+            error.cause,
+            [format!("{above} exists and contains: papers, photos")]
+        );
         assert_eq!(error.exit().code(), 5);
     }
 

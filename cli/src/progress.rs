@@ -152,19 +152,25 @@ impl Meter {
 
     fn measure(&mut self, now: Instant) -> Figures {
         let mut figures = self.figures();
-        if self.window.back().is_none_or(|(_, bytes)| *bytes != figures.done_bytes) {
+        if self
+            .window
+            .back()
+            .is_none_or(|(_, bytes)| *bytes != figures.done_bytes)
+        {
             self.moved = now;
         }
         self.window.push_back((now, figures.done_bytes));
-        while self.window.len() > 2
-            && self.window[1].0 + RATE_WINDOW <= now
-        {
+        while self.window.len() > 2 && self.window[1].0 + RATE_WINDOW <= now {
             self.window.pop_front();
         }
         if let Some((since, bytes)) = self.window.front() {
             let seconds = now.saturating_duration_since(*since).as_secs_f64();
             let moved = figures.done_bytes.saturating_sub(*bytes);
-            figures.rate = if seconds > 0.0 { moved as f64 / seconds } else { 0.0 };
+            figures.rate = if seconds > 0.0 {
+                moved as f64 / seconds
+            } else {
+                0.0
+            };
         }
         let still = now.saturating_duration_since(self.moved);
         figures.still = Some(still).filter(|still| *still >= STILL_AFTER);

@@ -7,7 +7,7 @@ use blit_config::ColorWhen;
 use crate::{
     app::{App, load_settings},
     args::{self, Cli, Global, Parsed},
-    commands,
+    commands, complete,
     errors::{OutputClosed, Result, UserError, internal, to_user_error},
     exit::Exit,
     panics,
@@ -16,9 +16,22 @@ use crate::{
 
 /// Runs the command that was typed, and gives the shell its code.
 pub fn main() -> ExitCode {
+    complete::answer();
     panics::install();
+    raise_open_files();
     let typed: Vec<OsString> = std::env::args_os().collect();
     run(typed).into()
+}
+
+/// As many open files as the system lets us have. With fewer it takes longer, so failing is fine.
+fn raise_open_files() {
+    use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+    let limit = getrlimit(Resource::Nofile);
+    let raised = Rlimit {
+        current: limit.maximum,
+        maximum: limit.maximum,
+    };
+    let _ = setrlimit(Resource::Nofile, raised);
 }
 
 fn run(typed: Vec<OsString>) -> Exit {
@@ -51,7 +64,10 @@ fn run_command(cli: Cli) -> Exit {
         let app = App::new(Arc::clone(&ui), loaded)?;
         block_on(&app, cli)
     }));
-    finish(&ui, outcome.unwrap_or_else(|_| Err(internal("a panic").into())))
+    finish(
+        &ui,
+        outcome.unwrap_or_else(|_| Err(internal("a panic").into())),
+    )
 }
 
 fn block_on(app: &App, cli: Cli) -> Result<Exit> {
@@ -61,12 +77,13 @@ fn block_on(app: &App, cli: Cli) -> Result<Exit> {
     let outcome = runtime.block_on(async {
         app.stop.start()?;
         match cli.verb {
-            Some(verb) => commands::run(app, verb).await,
+            Some(verb) => commands::run(app, verb, &cli.global).await,
             None => commands::welcome(app),
         }
     });
     // A thread that waits for an answer at the terminal is not waited for.
     runtime.shutdown_background();
+    app.memory.save(jiff::Timestamp::now());
     outcome
 }
 

@@ -77,7 +77,7 @@ impl StopWatch {
             }
         });
         // A handler in place of the default: a file-size limit comes back as an error of the write.
-        signal(SignalKind::from_raw(Signal::XFSZ.as_raw()))?;
+        drop(signal(SignalKind::from_raw(Signal::XFSZ.as_raw()))?);
         Ok(())
     }
 
@@ -110,7 +110,8 @@ impl Shared {
         let is_first = self.code.swap(exit.code(), Ordering::Relaxed) == 0;
         if is_first && self.is_gentle.load(Ordering::Relaxed) {
             self.cancel.cancel();
-            self.ui.say("stopping; run the same command again to continue");
+            self.ui
+                .say("stopping; run the same command again to continue");
             return;
         }
         self.ui.hide_row();

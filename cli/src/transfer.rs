@@ -11,7 +11,6 @@ mod summary;
 
 use std::{ffi::OsString, path::PathBuf, sync::Arc};
 
-use blit_config::{DeleteLimit, Period};
 use blit_contract::{Connection, Cx, Hints, RelPath, Side, Store};
 use blit_engine::{Job, Source, Target, Top, Verb};
 use blit_registry::PluginConfig;
@@ -43,7 +42,6 @@ pub(crate) struct Request {
     pub(crate) writing: Writing,
     pub(crate) existing: Existing,
     pub(crate) backup_dir: Option<PathBuf>,
-    pub(crate) max_delete: Option<DeleteLimit>,
     pub(crate) yes: bool,
 }
 
@@ -61,14 +59,8 @@ impl Request {
             writing: Writing::default(),
             existing: Existing::default(),
             backup_dir: None,
-            max_delete: None,
             yes: false,
         }
-    }
-
-    /// How long to keep trying; without a network nothing is tried again.
-    pub(crate) fn retry_for(&self) -> Option<Period> {
-        self.reading.retry_for
     }
 }
 
@@ -98,7 +90,11 @@ pub(crate) async fn run(app: &App, request: Request) -> Result<Exit> {
 impl Trip {
     fn plan(app: &App, request: Request) -> Result<Self> {
         let place = |typed: &OsString| Place::parse(&app.registry, typed);
-        let sources = request.sources.iter().map(place).collect::<Result<Vec<_>, _>>()?;
+        let sources = request
+            .sources
+            .iter()
+            .map(place)
+            .collect::<Result<Vec<_>, _>>()?;
         let target = place(&request.target)?;
         let legs = legs::legs(&sources, &target)?;
         Ok(Self {
@@ -114,7 +110,11 @@ impl Trip {
         events::Start {
             verb: verb_word(self.request.verb),
             version: env!("CARGO_PKG_VERSION"),
-            sources: self.sources.iter().map(|place| field(&place.path)).collect(),
+            sources: self
+                .sources
+                .iter()
+                .map(|place| field(&place.path))
+                .collect(),
             dest: field(&self.target.path),
             dry_run: self.request.writing.dry_run,
         }
@@ -189,9 +189,16 @@ impl Trip {
             top: leg.top.clone(),
         };
         let target = Target { store: target };
-        let mut job = Job::new(source, planner, connections, target, options, listener.sender());
+        let mut job = Job::new(
+            source,
+            planner,
+            connections,
+            target,
+            options,
+            listener.sender(),
+        );
         job.confirm = ask::confirm(app, request.yes, legs::with_slash(&leg.target));
-        job.history = Arc::clone(&app.memory.history);
+        job.history = app.memory.history();
         job.progress = listener.next_progress();
         job.cancel = app.stop.cancel.clone();
         Ok(job)
@@ -239,14 +246,23 @@ async fn connect(app: &App) -> Result<(Box<dyn Connection>, Box<dyn Connection>)
         .map_err(|error| from_registry(Side::Target, "the session", error))?;
     let cx = Cx::new(app.stop.cancel.clone());
     let endpoint = blit_contract::Endpoint::new(SCHEME, format!("session-{}", std::process::id()));
-    let offers = transport.offers(&cx, &endpoint, &Hints::default()).await.map_err(fail)?;
+    let offers = transport
+        .offers(&cx, &endpoint, &Hints::default())
+        .await
+        .map_err(fail)?;
     let offer = offers.first().ok_or_else(|| {
-        UserError::new(Slug::PluginFailed, "the transport inside this process offers nothing")
+        UserError::new(
+            Slug::PluginFailed,
+            "the transport inside this process offers nothing",
+        )
     })?;
     let mut listener = transport.listen(&cx, offer).await.map_err(fail)?;
     let (ours, theirs) = tokio::join!(transport.connect(&cx, offer), listener.accept(&cx));
     let theirs = theirs.map_err(fail)?.ok_or_else(|| {
-        UserError::new(Slug::PluginFailed, "the transport inside this process closed at once")
+        UserError::new(
+            Slug::PluginFailed,
+            "the transport inside this process closed at once",
+        )
     })?;
     Ok((ours.map_err(fail)?, theirs))
 }

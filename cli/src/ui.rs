@@ -236,7 +236,10 @@ impl Ui {
         )
     }
 
-    fn write_out(&self, write: impl FnOnce(&mut BufWriter<io::Stdout>) -> io::Result<()>) -> Result<()> {
+    fn write_out(
+        &self,
+        write: impl FnOnce(&mut BufWriter<io::Stdout>) -> io::Result<()>,
+    ) -> Result<()> {
         self.write_locked(&mut self.stdout.lock(), write)
     }
 

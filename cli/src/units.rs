@@ -81,10 +81,20 @@ mod tests {
 
     #[test]
     fn sizes_have_three_digits_and_never_a_fourth() {
-        let shown: Vec<_> = [0, 999, 1000, 1023, 1024, 10_240, 1 << 20, 126_701_535_232, u64::MAX]
-            .into_iter()
-            .map(size)
-            .collect();
+        let shown: Vec<_> = [
+            0,
+            999,
+            1000,
+            1023,
+            1024,
+            10_240,
+            1 << 20,
+            126_701_535_232,
+            u64::MAX,
+        ]
+        .into_iter()
+        .map(size)
+        .collect();
         let expected = [
             "0 B", "999 B", "0.98 KiB", "1.00 KiB", "1.00 KiB", "10.0 KiB", "1.00 MiB", "118 GiB",
             "16.0 EiB",
@@ -104,7 +114,8 @@ mod tests {
 
     #[test]
     fn durations_have_two_units_at_most() {
-        let shown = [100, 3_100, 59_900, 291_000, 7_500_000].map(|ms| duration(Duration::from_millis(ms)));
+        let shown =
+            [100, 3_100, 59_900, 291_000, 7_500_000].map(|ms| duration(Duration::from_millis(ms)));
         assert_eq!(shown, ["0.1 s", "3.1 s", "59 s", "4m 51s", "2h 05m"]);
     }
 

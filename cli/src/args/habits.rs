@@ -126,13 +126,19 @@ pub(super) fn rewrite(typed: Vec<OsString>) -> Vec<OsString> {
             break;
         }
         let is_bare = word == "--progress" && !words.peek().is_some_and(is_when);
-        rewritten.push(if is_bare { "--progress=auto".into() } else { word });
+        rewritten.push(if is_bare {
+            "--progress=auto".into()
+        } else {
+            word
+        });
     }
     rewritten
 }
 
 fn is_when(word: &OsString) -> bool {
-    ["auto", "always", "plain", "never"].iter().any(|when| word == when)
+    ["auto", "always", "plain", "never"]
+        .iter()
+        .any(|when| word == when)
 }
 
 /// Answers the first habit that blit does not share.
@@ -206,7 +212,14 @@ mod tests {
 
     #[test]
     fn what_blit_does_anyway_is_accepted_in_silence() {
-        for flags in ["-a", "-avP", "-rtpRHAXS", "--archive --times --links", "--progress", "--partial"] {
+        for flags in [
+            "-a",
+            "-avP",
+            "-rtpRHAXS",
+            "--archive --times --links",
+            "--progress",
+            "--partial",
+        ] {
             let line = format!("blit copy {flags} a b");
             assert_eq!(refusal(&line), None, "{line}");
         }

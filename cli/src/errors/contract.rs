@@ -49,19 +49,22 @@ pub(crate) fn from_contract(side: Side, shown: &str, error: &Error) -> UserError
             .next("choose another destination, or mount it writable"),
         (_, ErrorKind::NoSpace) => new(Slug::SpaceFull, format!("no room is left in {shown}"))
             .next("make room and run the same command again; it continues"),
-        (_, ErrorKind::Conflict) => {
-            new(Slug::PathNotDirectory, format!("{shown} is not a directory"))
-        }
-        (Side::Source, ErrorKind::Io) => {
-            new(Slug::IoSource, format!("{shown} cannot be read: its device fails"))
-                .exits(crate::exit::Exit::Failed)
-                .next("look at the system log (dmesg) for the device")
-        }
-        (Side::Target, ErrorKind::Io) => {
-            new(Slug::IoTarget, format!("{shown} cannot be written: its device fails"))
-                .exits(crate::exit::Exit::Failed)
-                .next("look at the system log (dmesg) for the device")
-        }
+        (_, ErrorKind::Conflict) => new(
+            Slug::PathNotDirectory,
+            format!("{shown} is not a directory"),
+        ),
+        (Side::Source, ErrorKind::Io) => new(
+            Slug::IoSource,
+            format!("{shown} cannot be read: its device fails"),
+        )
+        .exits(crate::exit::Exit::Failed)
+        .next("look at the system log (dmesg) for the device"),
+        (Side::Target, ErrorKind::Io) => new(
+            Slug::IoTarget,
+            format!("{shown} cannot be written: its device fails"),
+        )
+        .exits(crate::exit::Exit::Failed)
+        .next("look at the system log (dmesg) for the device"),
         (_, ErrorKind::Corrupt) => new(
             Slug::DataMismatch,
             format!("data in {shown} does not match its digest"),

@@ -29,10 +29,10 @@ macro_rules! slugs {
 }
 
 slugs! {
-    /// A configuration file cannot be read.
-    ConfigFile = "config.file" => Usage,
     /// An unknown key in a configuration file or variable.
     ConfigKey = "config.key" => Usage,
+    /// A configuration file cannot be read.
+    ConfigRead = "config.read" => Usage,
     /// A configuration file is not TOML.
     ConfigSyntax = "config.syntax" => Usage,
     /// A key in a configuration file has a value that it cannot have.

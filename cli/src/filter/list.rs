@@ -36,9 +36,12 @@ impl PathList {
         };
         read.map_err(|error| {
             let name = shown(file.as_os_str());
-            UserError::new(Slug::FilterSyntax, format!("cannot read --files-from {name}"))
-                .cause(error.to_string())
-                .unchanged()
+            UserError::new(
+                Slug::FilterSyntax,
+                format!("cannot read --files-from {name}"),
+            )
+            .cause(error.to_string())
+            .unchanged()
         })?;
         Self::parse(&bytes)
     }
@@ -71,8 +74,11 @@ impl PathList {
     fn add(&mut self, line: &[u8]) -> Result<(), UserError> {
         let bad = |why: &str| {
             let shown = shown(OsStr::from_bytes(line));
-            Err(UserError::new(Slug::FilterSyntax, format!("--files-from: \"{shown}\" {why}"))
-                .unchanged())
+            Err(UserError::new(
+                Slug::FilterSyntax,
+                format!("--files-from: \"{shown}\" {why}"),
+            )
+            .unchanged())
         };
         if line.starts_with(b"/") {
             return bad("is not relative to the source");
@@ -90,7 +96,10 @@ impl PathList {
             path.extend_from_slice(name.as_bytes());
         }
         if !path.is_empty() {
-            self.0.entry(OsString::from_vec(path)).or_default().is_listed = true;
+            self.0
+                .entry(OsString::from_vec(path))
+                .or_default()
+                .is_listed = true;
         }
         Ok(())
     }

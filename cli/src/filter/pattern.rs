@@ -67,9 +67,12 @@ impl PatternSet {
 fn add_file(builder: &mut GitignoreBuilder, file: &Path) -> Result<(), UserError> {
     let name = shown(file.as_os_str());
     let text = std::fs::read(file).map_err(|error| {
-        UserError::new(Slug::FilterSyntax, format!("cannot read --exclude-from {name}"))
-            .cause(error.to_string())
-            .unchanged()
+        UserError::new(
+            Slug::FilterSyntax,
+            format!("cannot read --exclude-from {name}"),
+        )
+        .cause(error.to_string())
+        .unchanged()
     })?;
     for (at, line) in text.split(|byte| *byte == b'\n').enumerate() {
         let place = format!("{name}, line {}", at + 1);

@@ -25,7 +25,11 @@ fn selection(filter: &Filter, path: &[u8]) -> Selection {
         .map(|part| Name::try_from(part).unwrap())
         .collect();
     let name = names.pop().unwrap();
-    let kind = if is_directory { Kind::Directory } else { Kind::File };
+    let kind = if is_directory {
+        Kind::Directory
+    } else {
+        Kind::File
+    };
     let mut entry = Entry::new(name, kind);
     entry.size = 1_000;
     entry.modified = Time::new(1_000_000_000, 0);
@@ -50,7 +54,10 @@ fn a_leading_slash_anchors_a_pattern_at_the_source() {
     assert!(!takes(&anchored, "backup/"));
     assert!(takes(&anchored, "a/backup/"));
     let named = filter(&["/backup"], &[]).anchored_at(Anchor::Entry);
-    assert!(takes(&named, "backup/"), "the entry that the user named is meant");
+    assert!(
+        takes(&named, "backup/"),
+        "the entry that the user named is meant"
+    );
     assert!(!takes(&named, "photos/backup/"));
     assert!(takes(&named, "photos/a/backup/"));
 }
@@ -70,7 +77,10 @@ fn excludes_win_over_includes() {
     assert!(takes(&filter, "a/b.jpg"));
     assert!(!takes(&filter, "a/secret.jpg"));
     assert!(!takes(&filter, "a/b.png"));
-    assert!(takes(&filter, "any/"), "directories are entered to look for files");
+    assert!(
+        takes(&filter, "any/"),
+        "directories are entered to look for files"
+    );
     assert!(takes(&filter, "docs/deep/readme.txt"));
 }
 
@@ -128,7 +138,11 @@ fn exactly_the_listed_paths_are_taken() {
         let filter = Filter::default().with_list(PathList::parse(text).unwrap().into());
         assert_eq!(selection(&filter, b"a/"), Selection::Take);
         assert_eq!(selection(&filter, b"a/b"), Selection::TakeOnly);
-        assert_eq!(selection(&filter, b"c/"), Selection::TakeOnly, "listed, so not entered");
+        assert_eq!(
+            selection(&filter, b"c/"),
+            Selection::TakeOnly,
+            "listed, so not entered"
+        );
         assert_eq!(selection(&filter, b"d\xff/"), Selection::TakeOnly);
         assert_eq!(selection(&filter, b"a/x"), Selection::Skip);
     }

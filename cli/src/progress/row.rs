@@ -57,7 +57,10 @@ pub(super) fn text(figures: &Figures, canvas: Canvas) -> String {
         )],
         _ => copying(figures, canvas),
     };
-    if let Some(still) = figures.still.filter(|_| figures.wanted_files > figures.done_files) {
+    if let Some(still) = figures
+        .still
+        .filter(|_| figures.wanted_files > figures.done_files)
+    {
         parts.push(format!("no data for {}", units::duration(still)));
     }
     if figures.problems > 0 {
@@ -123,7 +126,11 @@ fn bar(percent: u64, is_unicode: bool) -> String {
         true => ("▕", "█", " ", "▏"),
         false => ("[", "#", ".", "]"),
     };
-    format!("{begin}{}{}{end}", cell.repeat(full), rest.repeat(BAR_CELLS - full))
+    format!(
+        "{begin}{}{}{end}",
+        cell.repeat(full),
+        rest.repeat(BAR_CELLS - full)
+    )
 }
 
 #[cfg(test)]
@@ -133,7 +140,10 @@ mod tests {
     use super::*;
 
     fn canvas(width: usize) -> Canvas {
-        Canvas { width, is_unicode: true }
+        Canvas {
+            width,
+            is_unicode: true,
+        }
     }
 
     fn half_way() -> Figures {
@@ -171,7 +181,10 @@ mod tests {
             scanned_bytes: 61 << 30,
             ..Figures::default()
         };
-        assert_eq!(text(&figures, canvas(100)), "scanning 12 340 entries, 61.0 GiB+");
+        assert_eq!(
+            text(&figures, canvas(100)),
+            "scanning 12 340 entries, 61.0 GiB+"
+        );
     }
 
     #[test]
@@ -188,7 +201,11 @@ mod tests {
     fn without_a_unicode_locale_the_bar_is_ascii() {
         assert_eq!(bar(50, false), "[########........]");
         let locale = |set: &'static [(&str, &str)]| {
-            is_unicode(|name| set.iter().find(|(known, _)| *known == name).map(|(_, v)| (*v).to_owned()))
+            is_unicode(|name| {
+                set.iter()
+                    .find(|(known, _)| *known == name)
+                    .map(|(_, v)| (*v).to_owned())
+            })
         };
         assert!(locale(&[("LANG", "de_DE.UTF-8")]));
         assert!(!locale(&[("LC_ALL", "C"), ("LANG", "de_DE.UTF-8")]));

@@ -117,12 +117,13 @@ fn missing(source: &Place, error: &std::io::Error) -> UserError {
         std::io::ErrorKind::NotADirectory | std::io::ErrorKind::NotFound => {
             source.not_found("source")
         }
-        std::io::ErrorKind::PermissionDenied => {
-            UserError::new(Slug::PermSource, format!("{} may not be read", source.shown()))
-                .cause(error.to_string())
-                .exits(crate::exit::Exit::Refused)
-                .unchanged()
-        }
+        std::io::ErrorKind::PermissionDenied => UserError::new(
+            Slug::PermSource,
+            format!("{} may not be read", source.shown()),
+        )
+        .cause(error.to_string())
+        .exits(crate::exit::Exit::Refused)
+        .unchanged(),
         _ => UserError::new(Slug::IoSource, format!("{} cannot be read", source.shown()))
             .cause(error.to_string())
             .exits(crate::exit::Exit::Failed)
@@ -141,7 +142,10 @@ fn not_directory(source: &Place) -> UserError {
 fn twice(target: &Place, name: &Name) -> UserError {
     UserError::new(
         Slug::PathTwice,
-        format!("two sources would both become {}", join_shown(&target.path, name)),
+        format!(
+            "two sources would both become {}",
+            join_shown(&target.path, name)
+        ),
     )
     .unchanged()
     .next("copy them one after the other, to different directories")

@@ -6,7 +6,11 @@ use blit_contract::{Escaped, Event as Told, Item, Problem, Totals};
 use blit_engine::{Job, Verb};
 use tokio::sync::mpsc;
 
-use super::{Trip, outcome::{Outcome, item_error}, summary};
+use super::{
+    Trip,
+    outcome::{Outcome, item_error},
+    summary,
+};
 use crate::{
     app::App,
     errors::{Slug, slug_of},
@@ -141,12 +145,11 @@ impl<'a> Listener<'a> {
     fn item_row(&self, item: &Item) -> Vec<u8> {
         let mut row = format!("{:<9}", op_word(item.op)).into_bytes();
         let path = item.path.to_bytes();
-        match self.app.ui.rows_are_shown {
-            true => row.extend(Escaped(&path).to_string().into_bytes()),
-            false => row.extend(path),
-        }
+        row.extend(Escaped(&path).to_string().into_bytes());
         if self.app.ui.volume >= Volume::Reasons {
-            let method = item.method.map_or(String::new(), |method| format!(", by {}", method_word(method)));
+            let method = item.method.map_or(String::new(), |method| {
+                format!(", by {}", method_word(method))
+            });
             row.extend(format!("  ({}{method})", item.reason).into_bytes());
         }
         row
@@ -156,8 +159,13 @@ impl<'a> Listener<'a> {
         self.outcome.add(problem);
         let slug = slug_of(problem.side, problem.error.kind());
         if self.app.ui.tells_items() {
-            let detail = problem.error.detail().unwrap_or(problem.error.kind().phrase());
-            self.app.ui.say(&format!("{}: {} {detail}", slug.name(), problem.path));
+            let detail = problem
+                .error
+                .detail()
+                .unwrap_or(problem.error.kind().phrase());
+            self.app
+                .ui
+                .say(&format!("{}: {} {detail}", slug.name(), problem.path));
         }
         match slug {
             Slug::DataVanished => self.app.ui.tell(Event::Warning(events::Note {

@@ -72,7 +72,10 @@ impl Outcome {
 
     /// Entries that failed; those that vanished are none.
     pub(super) fn failed(&self) -> u64 {
-        let failures = self.groups.iter().filter(|(slug, _)| entry_exit(**slug) != Exit::Ok);
+        let failures = self
+            .groups
+            .iter()
+            .filter(|(slug, _)| entry_exit(**slug) != Exit::Ok);
         failures.map(|(_, group)| group.total).sum()
     }
 
@@ -98,7 +101,10 @@ impl Outcome {
 
     /// The first failures, for programs.
     pub(super) fn failures(&self) -> Vec<ItemError> {
-        let failures = self.groups.iter().filter(|(slug, _)| entry_exit(**slug) != Exit::Ok);
+        let failures = self
+            .groups
+            .iter()
+            .filter(|(slug, _)| entry_exit(**slug) != Exit::Ok);
         failures
             .flat_map(|(_, group)| &group.examples)
             .take(EXAMPLES_MAX)

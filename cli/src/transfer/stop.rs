@@ -3,7 +3,13 @@
 use blit_contract::{DeletionPlan, ErrorKind, Problem, Side};
 use blit_engine::{MaxDelete, Overlap, Stop, Verb};
 
-use super::{Trip, legs::{Leg, with_slash}, options, outcome::Outcome, verb_word};
+use super::{
+    Trip,
+    legs::{Leg, with_slash},
+    options,
+    outcome::Outcome,
+    verb_word,
+};
 use crate::{
     app::App,
     errors::{Changed, Slug, UserError, cause_of, from_contract, internal},
@@ -12,7 +18,13 @@ use crate::{
 };
 
 /// Why it stopped, what it changed until then, and what to do.
-pub(super) fn explain(app: &App, trip: &Trip, outcome: &Outcome, stop: &Stop, leg: &Leg) -> UserError {
+pub(super) fn explain(
+    app: &App,
+    trip: &Trip,
+    outcome: &Outcome,
+    stop: &Stop,
+    leg: &Leg,
+) -> UserError {
     let error = reason(app, trip, stop, leg);
     if error.state.is_some() {
         return error;
@@ -35,7 +47,10 @@ fn reason(app: &App, trip: &Trip, stop: &Stop, leg: &Leg) -> UserError {
             plan,
             source_is_empty,
         } => brake(app, trip, leg, *plan, *source_is_empty),
-        Stop::Cancelled => app.stop.error().next("run the same command again; it continues"),
+        Stop::Cancelled => app
+            .stop
+            .error()
+            .next("run the same command again; it continues"),
         Stop::Declined(plan) => UserError::new(
             Slug::DeleteDeclined,
             format!("you said no to deleting {}", units::entries(plan.entries)),
@@ -71,11 +86,22 @@ fn reason(app: &App, trip: &Trip, stop: &Stop, leg: &Leg) -> UserError {
     }
 }
 
-fn brake(app: &App, trip: &Trip, leg: &Leg, plan: DeletionPlan, source_is_empty: bool) -> UserError {
+fn brake(
+    app: &App,
+    trip: &Trip,
+    leg: &Leg,
+    plan: DeletionPlan,
+    source_is_empty: bool,
+) -> UserError {
     let limit = options::of(app, &trip.request).map(|options| options.max_delete);
     let cause = match limit {
-        _ if source_is_empty => format!("source {} is empty; is it mounted?", trip.sources[0].shown()),
-        Ok(MaxDelete::Entries(entries)) => format!("--max-delete allows {}", units::entries(entries)),
+        _ if source_is_empty => format!(
+            "source {} is empty; is it mounted?",
+            trip.sources[0].shown()
+        ),
+        Ok(MaxDelete::Entries(entries)) => {
+            format!("--max-delete allows {}", units::entries(entries))
+        }
         Ok(MaxDelete::Percent(percent)) => format!("--max-delete allows {percent}%"),
         _ => "that is more than half of them".to_owned(),
     };

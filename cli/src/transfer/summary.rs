@@ -38,7 +38,8 @@ pub(super) fn conclude(app: &App, trip: &Trip, outcome: Outcome) -> Result<Exit>
     }
     say_blocks(app, trip, &outcome);
     say_notes(app, trip, &outcome);
-    app.ui.tell(Event::Summary(Box::new(event(trip, &outcome, exit))));
+    app.ui
+        .tell(Event::Summary(Box::new(event(trip, &outcome, exit))));
     Ok(exit)
 }
 
@@ -96,12 +97,19 @@ fn changes_line(trip: &Trip, outcome: &Outcome) -> String {
     let (copied, failed) = (outcome.copied(), outcome.failed());
     let mut line = match failed {
         0 => format!("{} {}", past(trip), what_was_copied(outcome)),
-        _ => format!("{} {} of {}", past(trip), units::count(copied), units::entries(copied + failed)),
+        _ => format!(
+            "{} {} of {}",
+            past(trip),
+            units::count(copied),
+            units::entries(copied + failed)
+        ),
     };
     if failed == 0 && copied > 0 {
         line += &format!(" in {}", units::duration(outcome.took));
         let rate = units::rate(outcome.copied_bytes, outcome.took);
-        line += &rate.map_or(String::new(), |rate| format!(" ({}/s)", units::size(rate as u64)));
+        line += &rate.map_or(String::new(), |rate| {
+            format!(" ({}/s)", units::size(rate as u64))
+        });
     }
     let mut more = |number: u64, text: &dyn Fn() -> String| {
         if number > 0 {
@@ -110,12 +118,16 @@ fn changes_line(trip: &Trip, outcome: &Outcome) -> String {
     };
     let ends = |end| outcome.ends.get(end);
     let metadata = ends(EndState::Metadata);
-    more(metadata, &|| format!("{} got new metadata", units::entries(metadata)));
+    more(metadata, &|| {
+        format!("{} got new metadata", units::entries(metadata))
+    });
     let deleted = ends(EndState::Deleted);
     more(deleted, &|| format!("deleted {}", units::entries(deleted)));
     let unchanged = ends(EndState::Unchanged);
     let were = if unchanged == 1 { "was" } else { "were" };
-    more(unchanged, &|| format!("{} {were} already up to date", units::count(unchanged)));
+    more(unchanged, &|| {
+        format!("{} {were} already up to date", units::count(unchanged))
+    });
     more(failed, &|| format!("{} failed:", units::count(failed)));
     match failed {
         0 => line + ".",
@@ -128,7 +140,11 @@ fn what_was_copied(outcome: &Outcome) -> String {
     let files = outcome.figures.done_files;
     match files {
         0 => units::entries(outcome.copied()),
-        _ => format!("{}, {}", units::files(files), units::size(outcome.copied_bytes)),
+        _ => format!(
+            "{}, {}",
+            units::files(files),
+            units::size(outcome.copied_bytes)
+        ),
     }
 }
 
@@ -138,7 +154,10 @@ fn check_line(outcome: &Outcome) -> String {
     let failed = outcome.failed();
     match (outcome.differences, failed) {
         (0, 0) => format!("No difference: {} the same (checked in {took}).", are(same)),
-        (0, _) => format!("No difference found, but {} could not be compared:", units::entries(failed)),
+        (0, _) => format!(
+            "No difference found, but {} could not be compared:",
+            units::entries(failed)
+        ),
         (differences, 0) => format!(
             "{} and {} the same (checked in {took}).",
             units::counted(differences, "entry differs", "entries differ"),
@@ -195,7 +214,13 @@ fn say_notes(app: &App, trip: &Trip, outcome: &Outcome) {
         let lost: Vec<_> = outcome
             .losses
             .iter()
-            .map(|(class, entries)| format!("{} ({})", blocks::loss_phrase(*class), units::entries(*entries)))
+            .map(|(class, entries)| {
+                format!(
+                    "{} ({})",
+                    blocks::loss_phrase(*class),
+                    units::entries(*entries)
+                )
+            })
             .collect();
         let message = format!(
             "{} cannot keep {}; everything else was kept",
@@ -235,8 +260,16 @@ fn event(trip: &Trip, outcome: &Outcome, exit: Exit) -> events::Summary {
             copied: outcome.copied_bytes,
         }),
         rate: units::rate(outcome.copied_bytes, outcome.took),
-        methods: outcome.methods.iter().map(|(method, files)| count(method_word(*method), *files)).collect(),
-        losses: outcome.losses.iter().map(|(class, entries)| count(loss_word(*class), *entries)).collect(),
+        methods: outcome
+            .methods
+            .iter()
+            .map(|(method, files)| count(method_word(*method), *files))
+            .collect(),
+        losses: outcome
+            .losses
+            .iter()
+            .map(|(class, entries)| count(loss_word(*class), *entries))
+            .collect(),
         entries: (trip.request.verb == Verb::Check).then_some(outcome.differences),
         failures: outcome.failures(),
         failures_total: outcome.failed(),

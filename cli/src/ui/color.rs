@@ -51,12 +51,21 @@ mod tests {
             (Auto, &[("CLICOLOR_FORCE", "1")], false, true),
             (Auto, &[("FORCE_COLOR", "1")], false, true),
             (Auto, &[("FORCE_COLOR", "0")], false, false),
-            (Auto, &[("NO_COLOR", "1"), ("CLICOLOR_FORCE", "1")], false, false),
+            (
+                Auto,
+                &[("NO_COLOR", "1"), ("CLICOLOR_FORCE", "1")],
+                false,
+                false,
+            ),
             (Always, &[("NO_COLOR", "1")], false, true),
             (Never, &[("CLICOLOR_FORCE", "1")], true, false),
         ];
         for (flag, set, is_terminal, expected) in table {
-            assert_eq!(chosen(*flag, set, *is_terminal), *expected, "{flag:?} {set:?} {is_terminal}");
+            assert_eq!(
+                chosen(*flag, set, *is_terminal),
+                *expected,
+                "{flag:?} {set:?} {is_terminal}"
+            );
         }
     }
 }

@@ -30,7 +30,10 @@ fn resolve(scene: &tempfile::TempDir, sources: &[&str], target: &str) -> Result<
     let found = legs(&sources, &place(target)).map_err(|error| error.slug)?;
     let short = |path: &Path| {
         let text = path.display().to_string();
-        text.strip_prefix(root).unwrap().trim_matches('/').to_owned()
+        text.strip_prefix(root)
+            .unwrap()
+            .trim_matches('/')
+            .to_owned()
     };
     let write = |leg: &Leg| {
         let what = match &leg.top {
@@ -56,7 +59,7 @@ fn the_slash_of_the_source_decides_and_nothing_else() {
         (&["photos"], "there", &[":photos -> there"]),
         (&["photos/"], "new", &["photos:* -> new"]),
         (&["photos/"], "there", &["photos:* -> there"]),
-        (&["photos/."], "there", &["photos:* -> there"]),
+        (&["photos/."], "there", &["photos/.:* -> there"]),
         (&["photos/.."], "there", &["photos/..:* -> there"]),
         (&["photos"], "there/", &[":photos -> there"]),
         (&["photos"], "new/", &[":photos -> new"]),
@@ -66,7 +69,11 @@ fn the_slash_of_the_source_decides_and_nothing_else() {
         (&["a.jpg"], "new.jpg", &[":a.jpg=new.jpg -> "]),
         (&["a.jpg"], "b.jpg", &[":a.jpg=b.jpg -> "]),
         (&["a.jpg", "b.jpg"], "new", &[":a.jpg,b.jpg -> new"]),
-        (&["a.jpg", "photos/"], "new", &[":a.jpg -> new", "photos:* -> new"]),
+        (
+            &["a.jpg", "photos/"],
+            "new",
+            &[":a.jpg -> new", "photos:* -> new"],
+        ),
         (&["link"], "there", &[":link -> there"]),
         (&["link"], "new", &[":link=new -> "]),
         (&["link/"], "new", &["link:* -> new"]),
@@ -91,6 +98,12 @@ fn a_source_that_is_not_there_is_said() {
     let scene = scene();
     assert_eq!(resolve(&scene, &["gone"], "new"), Err(Slug::PathNotFound));
     assert_eq!(resolve(&scene, &["gone/"], "new"), Err(Slug::PathNotFound));
-    assert_eq!(resolve(&scene, &["a.jpg/"], "new"), Err(Slug::PathNotDirectory));
-    assert_eq!(resolve(&scene, &["a.jpg/b"], "new"), Err(Slug::PathNotFound));
+    assert_eq!(
+        resolve(&scene, &["a.jpg/"], "new"),
+        Err(Slug::PathNotDirectory)
+    );
+    assert_eq!(
+        resolve(&scene, &["a.jpg/b"], "new"),
+        Err(Slug::PathNotFound)
+    );
 }

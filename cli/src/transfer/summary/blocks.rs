@@ -5,7 +5,10 @@ use blit_engine::Verb;
 
 use crate::{
     errors::Slug,
-    transfer::{Trip, outcome::{Group, Outcome}},
+    transfer::{
+        Trip,
+        outcome::{Group, Outcome},
+    },
     units,
 };
 
@@ -78,12 +81,18 @@ fn phrase(slug: Slug) -> (&'static str, &'static str) {
             "entry could not be changed (marked immutable or append-only)",
             "lift the mark with chattr -i -a, or --exclude",
         ),
-        Slug::PermReadonly => ("entry could not be changed (read-only)", "mount it writable"),
+        Slug::PermReadonly => (
+            "entry could not be changed (read-only)",
+            "mount it writable",
+        ),
         Slug::PermSource => (
             "file could not be read (permission denied)",
             "run as a user that may read them, or --exclude",
         ),
-        Slug::SpaceFull => ("entry could not be written (no room left)", "make room and run again"),
+        Slug::SpaceFull => (
+            "entry could not be written (no room left)",
+            "make room and run again",
+        ),
         _ => ("entry failed", "run again with -v to see each"),
     }
 }
