@@ -13,7 +13,7 @@ use crate::{
     error::error,
     place::{Place, Tree, fresh_partial},
     stage::{StagedFile, Unborn},
-    sys::{Directory, File, Rename},
+    sys::{Closing, Directory, File, Rename},
 };
 
 /// Publishes all of `staged`; each answer stands at the place of its file.
@@ -36,12 +36,13 @@ pub(crate) fn batch(
     // staged is dropped.
     barrier(handles.root(), policy.durability, unborn).map_err(|cause| error("sync", &cause))?;
     let mut touched: Vec<Arc<Directory>> = Vec::new();
+    let mut closing = Closing::default();
     let mut published = Vec::with_capacity(files.len());
     for (path, losses, digest, file) in files {
         let directory = Arc::clone(&file.unborn.place.directory);
         let stat = file.stat;
         let one = verify(&path, &file, digest.filter(|_| policy.verify))
-            .and_then(|()| give_name(tree, cx, policy, &path, file));
+            .and_then(|()| give_name(tree, cx, policy, &path, file, &mut closing));
         published.push(one.map(|name| {
             let entry = stat.entry(name, Bytes::new());
             Published::new(entry, losses)
@@ -105,6 +106,7 @@ fn give_name(
     policy: WritePolicy,
     path: &RelPath,
     file: StagedFile,
+    closing: &mut Closing,
 ) -> Result<Name> {
     let StagedFile {
         mut unborn,
@@ -123,6 +125,9 @@ fn give_name(
                 .map_err(|cause| error("publish", &cause).at(path))?;
             take_place(tree, cx, policy, path, &place, &newcomer, &replace)?;
         }
+    }
+    if let Some(file) = unborn.into_file() {
+        closing.close(file);
     }
     Ok(place.name)
 }

@@ -10,7 +10,7 @@ use bytes::Bytes;
 use crate::{
     error::{error, is_missing},
     place::Tree,
-    sys::{self, Directory, File},
+    sys::{self, Closing, Directory, File},
 };
 
 /// Reads all of `items`; each answer stands at the place of its question.
@@ -25,10 +25,17 @@ pub(crate) fn batch(tree: &Tree, cx: &Cx, items: Vec<ReadItem>) -> Result<Vec<Re
     let mut buffer = vec![0; room];
     let mut filled = 0;
     let mut directory: Option<(RelPath, Arc<Directory>)> = None;
+    let mut closing = Closing::default();
     let mut read = Vec::with_capacity(items.len());
     for item in &items {
         cx.check()?;
-        let content = one(tree, &mut directory, item, &mut buffer[filled..]);
+        let content = one(
+            tree,
+            &mut directory,
+            &mut closing,
+            item,
+            &mut buffer[filled..],
+        );
         if let Ok((size, _)) = &content {
             filled += size;
         }
@@ -54,6 +61,7 @@ fn too_large() -> Error {
 fn one(
     tree: &Tree,
     held: &mut Option<(RelPath, Arc<Directory>)>,
+    closing: &mut Closing,
     item: &ReadItem,
     buffer: &mut [u8],
 ) -> Result<(usize, Attributes)> {
@@ -62,8 +70,16 @@ fn one(
         return Ok((0, Attributes::default()));
     }
     let file = open(tree, held, &item.path, &item.expect).map_err(failed)?;
+    let read = from(&file, item, buffer);
+    closing.close(file);
+    read
+}
+
+/// Reads what is asked for of an open file.
+fn from(file: &File, item: &ReadItem, buffer: &mut [u8]) -> Result<(usize, Attributes)> {
+    let failed = |cause: io::Error| error("read", &cause).at(&item.path);
     let attributes = if item.xattrs {
-        attributes(&file).map_err(failed)?
+        attributes(file).map_err(failed)?
     } else {
         Attributes::default()
     };
@@ -80,7 +96,7 @@ fn one(
     } else {
         size
     };
-    check(&file, &item.expect, &item.path)?;
+    check(file, &item.expect, &item.path)?;
     if size != expected {
         return Err(changed(&item.path).because("its length is not what its size says"));
     }

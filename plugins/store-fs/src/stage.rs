@@ -118,6 +118,15 @@ impl Unborn {
     }
 }
 
+impl Unborn {
+    /// The open file, once it has its name and if nobody else uses it.
+    pub(crate) fn into_file(self) -> Option<File> {
+        let file = Arc::clone(&self.file);
+        drop(self);
+        Arc::into_inner(file)
+    }
+}
+
 impl Drop for Unborn {
     fn drop(&mut self) {
         if let Some(partial) = &self.partial

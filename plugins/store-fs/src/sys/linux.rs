@@ -1,5 +1,6 @@
 //! Linux: held descriptors and single names.
 
+mod closing;
 mod file;
 
 use std::{
@@ -26,6 +27,7 @@ use rustix::{
     process::Resource,
 };
 
+pub(crate) use closing::Closing;
 pub(crate) use file::File;
 
 use super::{Ids, Rename, Stat, StatKind};
@@ -433,10 +435,11 @@ pub(crate) fn is_privileged() -> bool {
 
 /// Who the process is.
 pub(crate) fn own_ids() -> Ids {
-    Ids {
+    static OWN: OnceLock<Ids> = OnceLock::new();
+    *OWN.get_or_init(|| Ids {
         uid: rustix::process::geteuid().as_raw(),
         gid: rustix::process::getegid().as_raw(),
-    }
+    })
 }
 
 /// Whether the process may give its files that group.

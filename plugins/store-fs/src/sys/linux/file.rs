@@ -27,6 +27,10 @@ impl File {
         Self(fd)
     }
 
+    pub(super) fn into_fd(self) -> OwnedFd {
+        self.0
+    }
+
     pub(super) fn number(&self) -> i32 {
         self.0.as_raw_fd()
     }
