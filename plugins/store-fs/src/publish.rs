@@ -10,7 +10,7 @@ use bytes::Bytes;
 
 use crate::{
     delete,
-    error::error,
+    error::{error, is_unsupported},
     place::{Place, Tree, fresh_partial},
     stage::{StagedFile, Unborn},
     sys::{Closing, Directory, File, Rename},
@@ -66,7 +66,10 @@ fn barrier<'a>(
     mut files: impl Iterator<Item = &'a File>,
 ) -> io::Result<()> {
     match durability {
-        Durability::Batch => root.sync_file_system(),
+        Durability::Batch => match root.sync_file_system() {
+            Err(cause) if is_unsupported(&cause) => files.try_for_each(File::sync),
+            other => other,
+        },
         Durability::File => files.try_for_each(File::sync),
         Durability::None => Ok(()),
     }

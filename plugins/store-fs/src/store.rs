@@ -13,7 +13,7 @@ use futures_util::stream;
 
 use crate::{
     FsOptions, change, delete,
-    error::{failed, is_missing},
+    error::{failed, is_missing, is_unsupported},
     list,
     place::Tree,
     publish, read, reader, stage,
@@ -177,7 +177,11 @@ impl Store for FsStore {
             let Some(handles) = tree.handles() else {
                 return Ok(());
             };
-            handles.root().sync_file_system().map_err(failed("sync"))
+            match handles.root().sync_file_system() {
+                Err(cause) if is_unsupported(&cause) => handles.root().sync(),
+                other => other,
+            }
+            .map_err(failed("sync"))
         })
         .await
     }

@@ -204,9 +204,9 @@ impl Directory {
             .is_ok_and(|file| file.try_lock().is_ok())
     }
 
-    /// Without a barrier for a file system each file is synced by itself, when it is finished.
+    /// The standard library has no barrier for a file system: each file is synced by itself.
     pub(crate) fn sync_file_system(&self) -> io::Result<()> {
-        Ok(())
+        Err(io::ErrorKind::Unsupported.into())
     }
 
     pub(crate) fn sync(&self) -> io::Result<()> {
