@@ -284,15 +284,18 @@ pub(crate) struct Summary {
     pub(crate) rate: Option<f64>,
     /// How the files moved, and how many each way.
     #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[schemars(default)]
     pub(crate) methods: Vec<Count>,
     /// What the target could not keep, and for how many entries.
     #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[schemars(default)]
     pub(crate) losses: Vec<Count>,
     /// Entries that differ (check), rows (listings).
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) entries: Option<u64>,
     /// The first failures, at most 100.
     #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[schemars(default)]
     pub(crate) failures: Vec<ItemError>,
     /// How many failures there were.
     pub(crate) failures_total: u64,
@@ -554,6 +557,7 @@ mod tests {
         let events = [
             Event::Plan(Plan::default()),
             Event::Entry(Box::default()),
+            Event::Summary(Box::new(Summary::of_rows(Exit::Ok, Duration::ZERO, 1))),
             Event::Diff(Diff {
                 path: PathField::new(b"a\xff"),
                 what: "missing",

@@ -61,6 +61,8 @@ slugs! {
     EntryConflict = "entry.conflict" => Partial,
     /// An entry failed in a way that no other slug says.
     EntryFailed = "entry.failed" => Partial,
+    /// Entries that are neither file, directory nor link were left out.
+    EntrySkipped = "entry.skipped" => Ok,
     /// The store cannot do what the entry needs.
     EntryUnsupported = "entry.unsupported" => Partial,
     /// A filter is not valid.

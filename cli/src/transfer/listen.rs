@@ -2,12 +2,12 @@
 
 use std::{sync::Arc, time::Instant};
 
-use blit_contract::{Escaped, Event as Told, Item, Problem, Totals};
+use blit_contract::{Escaped, Event as Told, Item, ItemOp, Problem, Totals};
 use blit_engine::{Job, Verb};
 use tokio::sync::mpsc;
 
 use super::{
-    Trip,
+    Trip, options,
     outcome::{Outcome, item_error},
     summary,
 };
@@ -104,7 +104,12 @@ impl<'a> Listener<'a> {
 
     fn hear(&mut self, told: Told) {
         match told {
-            Told::Item(item) => self.item(&item),
+            Told::Item(item) => {
+                if item.op == ItemOp::Skip {
+                    self.outcome.skip(&item.path);
+                }
+                self.item(&item);
+            }
             Told::Plan(totals) => self.plan(totals),
             Told::Problem(problem) => self.problem(&problem),
             Told::Stalled {
@@ -120,7 +125,8 @@ impl<'a> Listener<'a> {
 
     fn item(&self, item: &Item) {
         let request = &self.trip.request;
-        if request.verb == Verb::Check && !is_difference(item.op) && !self.app.ui.tells_items() {
+        let is_result = request.verb == Verb::Check && is_difference(item.op);
+        if !is_result && !options::tells_items(self.app, request) {
             return;
         }
         let path = PathField::from(&item.path);

@@ -36,6 +36,11 @@ pub(super) fn refuse(request: &Request) -> Result<(), UserError> {
     Ok(())
 }
 
+/// Whether each entry that changes is told of.
+pub(super) fn tells_items(app: &App, request: &Request) -> bool {
+    app.ui.tells_items() || request.reading.itemize
+}
+
 /// The options that the request and the settings ask for.
 pub(super) fn of(app: &App, request: &Request) -> Result<Options, UserError> {
     let settings = &app.settings().transfer;
@@ -45,7 +50,8 @@ pub(super) fn of(app: &App, request: &Request) -> Result<Options, UserError> {
         false => Compare::Quick,
     };
     options.dry_run = request.writing.dry_run;
-    options.items = app.ui.tells_items() || request.reading.itemize || request.verb == Verb::Check;
+    // Whoever moves a tree away must hear by name what did not come along.
+    options.items = tells_items(app, request) || matches!(request.verb, Verb::Check | Verb::Move);
     options.update = request.existing.update;
     options.ignore_existing = request.existing.ignore_existing;
     options.one_file_system = settings.one_file_system.unwrap_or(options.one_file_system);

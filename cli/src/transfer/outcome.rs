@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
-use blit_contract::{EndState, LossClass, Method, Problem};
+use blit_contract::{EndState, LossClass, Method, Problem, RelPath};
 use blit_engine::{Ends, Report, Stop};
 
 use crate::{
@@ -20,6 +20,8 @@ pub(super) struct Outcome {
     pub(super) methods: BTreeMap<Method, u64>,
     pub(super) losses: BTreeMap<LossClass, u64>,
     pub(super) groups: BTreeMap<Slug, Group>,
+    /// The first entries that were left out, by a rule or by their type.
+    pub(super) skipped: Vec<RelPath>,
     pub(super) deletions_withheld: u64,
     pub(super) differences: u64,
     pub(super) is_unsealed: bool,
@@ -67,6 +69,13 @@ impl Outcome {
         group.total += 1;
         if group.examples.len() < EXAMPLES_MAX {
             group.examples.push(Arc::clone(problem));
+        }
+    }
+
+    /// Notes an entry that was left out.
+    pub(super) fn skip(&mut self, path: &RelPath) {
+        if self.skipped.len() < EXAMPLES_MAX {
+            self.skipped.push(path.clone());
         }
     }
 

@@ -28,7 +28,10 @@ pub(super) fn conclude(app: &App, trip: &Trip, outcome: Outcome) -> Result<Exit>
     if let Some(error) = nothing_came(trip, &outcome) {
         return Err(error.into());
     }
-    let exit = outcome.exit();
+    let exit = match uncarried(trip, &outcome) > 0 && trip.request.verb == Verb::Move {
+        true => outcome.exit().graver(Exit::Partial),
+        false => outcome.exit(),
+    };
     if has_notes || exit != Exit::Ok {
         let line = line(trip, &outcome);
         match exit {
@@ -41,6 +44,16 @@ pub(super) fn conclude(app: &App, trip: &Trip, outcome: Outcome) -> Result<Exit>
     app.ui
         .tell(Event::Summary(Box::new(event(trip, &outcome, exit))));
     Ok(exit)
+}
+
+/// Entries that are left out for their type. With those flags others are left out, too, by name.
+fn uncarried(trip: &Trip, outcome: &Outcome) -> u64 {
+    let existing = &trip.request.existing;
+    let by_rule = existing.update || existing.ignore_existing || trip.request.verb == Verb::Check;
+    match by_rule {
+        true => 0,
+        false => outcome.ends.get(EndState::Skipped),
+    }
 }
 
 /// The source has entries and none of them came to an end: whatever that is, it is no success.
@@ -82,6 +95,13 @@ fn line(trip: &Trip, outcome: &Outcome) -> String {
             true => format!("Nothing matches: nothing {}.", past(trip).to_lowercase()),
             false => format!("Source is empty: nothing {}.", past(trip).to_lowercase()),
         };
+    }
+    if changed == 0 && failed == 0 && outcome.changed_anything {
+        return format!(
+            "{} {}: the destination had the same already.",
+            past(trip),
+            units::entries(outcome.ends.get(EndState::Unchanged))
+        );
     }
     if changed == 0 && failed == 0 {
         return format!(
@@ -205,6 +225,11 @@ fn say_blocks(app: &App, trip: &Trip, outcome: &Outcome) {
 
 /// What is no failure and yet worth a line.
 fn say_notes(app: &App, trip: &Trip, outcome: &Outcome) {
+    let uncarried = uncarried(trip, outcome);
+    if uncarried > 0 {
+        let message = uncarried_text(trip, outcome, uncarried);
+        app.ui.warn(Slug::EntrySkipped, &message);
+    }
     if outcome.deletions_withheld > 0 {
         let withheld = units::entries(outcome.deletions_withheld);
         let message = format!("{withheld} were not deleted, because something failed");
@@ -231,6 +256,30 @@ fn say_notes(app: &App, trip: &Trip, outcome: &Outcome) {
     }
 }
 
+fn uncarried_text(trip: &Trip, outcome: &Outcome, uncarried: u64) -> String {
+    let stay = match trip.request.verb {
+        Verb::Move => ", and stays at the source",
+        _ => "",
+    };
+    let names: Vec<String> = outcome
+        .skipped
+        .iter()
+        .take(NAMES_MAX)
+        .map(ToString::to_string)
+        .collect();
+    let names = match names.is_empty() {
+        true => "; -v names them".to_owned(),
+        false => format!(": {}", names.join(", ")),
+    };
+    format!(
+        "{} neither file, directory nor link was left out{stay}{names}",
+        units::counted(uncarried, "entry that is", "entries that are")
+    )
+}
+
+/// How many names stand in a sentence.
+const NAMES_MAX: usize = 10;
+
 fn event(trip: &Trip, outcome: &Outcome, exit: Exit) -> events::Summary {
     let ends = |end| outcome.ends.get(end);
     let copied = outcome.copied();
@@ -238,7 +287,7 @@ fn event(trip: &Trip, outcome: &Outcome, exit: Exit) -> events::Summary {
     let result = match exit {
         Exit::Different => "different",
         Exit::Ok if trip.request.writing.dry_run => "dry_run",
-        Exit::Ok if changed == 0 => "nothing",
+        Exit::Ok if changed == 0 && !outcome.changed_anything => "nothing",
         Exit::Ok => "ok",
         _ => "partial",
     };
