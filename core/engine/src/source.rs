@@ -104,7 +104,9 @@ impl SourceRole {
         let removed = removal::remove(&self.session, &self.source, &settled).await?;
         let mut control = control.lock().await;
         control.send(Message::Summary(Summary { removed })).await?;
-        control.finish().await
+        // The target hangs up as soon as it has the summary: nobody need hear the end.
+        drop(control.finish().await);
+        Ok(())
     }
 
     /// Greets, says what is to be done, and waits for the target's consent.
