@@ -31,7 +31,11 @@ pub fn count_syscalls(command: &Command) -> SyscallCounts {
         .args(["-f", "-qq", "-c", "-U", "name,calls,errors", "-o"])
         .arg(&table);
     strace.arg(command.get_program()).args(command.get_args());
-    strace.env_clear().envs(
+    // The search path is there for a command that does not clear its environment.
+    strace
+        .env_clear()
+        .env("PATH", std::env::var_os("PATH").unwrap_or_default());
+    strace.envs(
         command
             .get_envs()
             .filter_map(|(name, value)| Some((name, value?))),

@@ -349,7 +349,7 @@ fn a_signal_stops_it_with_its_code_and_leaves_whole_files() {
         (rustix::process::Signal::TERM, 143),
     ] {
         let pair = Pair::new();
-        blit_conform::tree::many_small_files(&pair.source, 6_000);
+        blit_conform::tree::many_small_files(&pair.source, 2_000);
         let mut child = pair.blit("copy").command().spawn().unwrap();
         while !has_a_file(&pair.target) && child.try_wait().unwrap().is_none() {
             std::thread::yield_now();
