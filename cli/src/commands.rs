@@ -15,6 +15,8 @@ mod mirror;
 mod r#move;
 mod rm;
 
+use std::ffi::OsString;
+
 use crate::{
     app::App,
     args::{Global, Verb},
@@ -48,6 +50,18 @@ pub(crate) async fn run(app: &App, verb: Verb, global: &Global) -> Result<Exit> 
         .unchanged()
         .next("blit copy SRC DST, or: blit mirror SRC DST")
         .into()),
+    }
+}
+
+/// SRC… and DST. The parser cannot ask for two: flags may stand between them.
+fn split_target(mut paths: Vec<OsString>) -> Result<(Vec<OsString>, OsString), UserError> {
+    match (paths.pop(), paths.is_empty()) {
+        (Some(target), false) => Ok((paths, target)),
+        _ => Err(
+            UserError::new(Slug::UsageFlag, "the destination is missing")
+                .unchanged()
+                .next("write the sources, then the destination: SRC… DST"),
+        ),
     }
 }
 

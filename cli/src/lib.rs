@@ -19,6 +19,7 @@ mod filter;
 mod history;
 mod job_id;
 mod listing;
+mod log;
 mod panics;
 mod places;
 mod progress;

@@ -10,7 +10,7 @@ use crate::{
     commands, complete,
     errors::{OutputClosed, Result, UserError, internal, to_user_error},
     exit::Exit,
-    panics,
+    log, panics,
     ui::Ui,
 };
 
@@ -60,6 +60,7 @@ fn run_command(cli: Cli) -> Exit {
         Err(error) => return finish(&Ui::new(&cli.global, ColorWhen::Auto), Err(error.into())),
     };
     let ui = Arc::new(Ui::new(&cli.global, loaded.settings.output.color));
+    log::start(&ui);
     let outcome = std::panic::catch_unwind(AssertUnwindSafe(|| {
         let app = App::new(Arc::clone(&ui), loaded)?;
         block_on(&app, cli)

@@ -1,6 +1,7 @@
 //! `copy`, `mirror`, `move` and `check`: from what was typed to how it ended.
 
 mod ask;
+mod backup;
 mod hint;
 mod legs;
 mod listen;
@@ -76,6 +77,7 @@ struct Trip {
 pub(crate) async fn run(app: &App, request: Request) -> Result<Exit> {
     options::refuse(&request)?;
     let trip = Trip::plan(app, request)?;
+    backup::refuse_inside(&trip)?;
     app.stop.gently();
     if !hint::ask_about_slash(app, &trip).await? {
         return Err(UserError::new(Slug::PathHint, "stopped before the start")
@@ -197,7 +199,8 @@ impl Trip {
             options,
             listener.sender(),
         );
-        job.confirm = ask::confirm(app, request.yes, legs::with_slash(&leg.target));
+        let below = legs::with_slash(&leg.target);
+        job.confirm = ask::confirm(app, request.yes, below, listener.has_plan());
         job.history = app.memory.history();
         job.progress = listener.next_progress();
         job.cancel = app.stop.cancel.clone();

@@ -189,8 +189,11 @@ impl Ui {
     }
 
     /// An error as people see it.
-    fn error_text(&self, error: &UserError) -> String {
-        let red = anstyle::AnsiColor::Red.on_default().bold();
+    pub(crate) fn error_text(&self, error: &UserError) -> String {
+        let red = match self.colors {
+            anstream::ColorChoice::Never => anstyle::Style::new(),
+            _ => anstyle::AnsiColor::Red.on_default().bold(),
+        };
         let mut text = format!("{red}error:{red:#} {}", error.message);
         let mut add = |word: &str, said: &str| text.push_str(&format!("\n  {word}: {said}"));
         error.cause.iter().for_each(|cause| add("cause", cause));
@@ -269,9 +272,10 @@ impl Ui {
     /// Writes a line to standard error, above the row of progress. Nobody reading it is no error.
     pub(crate) fn write_err(&self, text: &str) {
         let text = wrap::wrap(text, self.can_draw.then(wrap::terminal_width));
+        let line = text + "\n";
         let write = || {
             let mut stderr = anstream::AutoStream::new(io::stderr().lock(), self.colors);
-            let _ = writeln!(stderr, "{text}");
+            let _ = stderr.write_all(line.as_bytes());
         };
         match &*self.row.lock() {
             Some(bar) => bar.suspend(write),

@@ -12,7 +12,7 @@ use super::{Limits, Patterns};
 #[command(after_help = SLASH_RULE)]
 pub(crate) struct CopyArgs {
     /// What to copy, then where to: SRC… DST
-    #[arg(required = true, num_args = 2.., value_names = ["SRC", "DST"], value_hint = ValueHint::AnyPath)]
+    #[arg(required = true, value_name = "SRC… DST", value_hint = ValueHint::AnyPath)]
     pub(crate) paths: Vec<OsString>,
     #[command(flatten)]
     pub(crate) patterns: Patterns,
@@ -63,7 +63,7 @@ pub(crate) struct MirrorArgs {
 #[command(after_help = SLASH_RULE)]
 pub(crate) struct MoveArgs {
     /// What to move, then where to: SRC… DST
-    #[arg(required = true, num_args = 2.., value_names = ["SRC", "DST"], value_hint = ValueHint::AnyPath)]
+    #[arg(required = true, value_name = "SRC… DST", value_hint = ValueHint::AnyPath)]
     pub(crate) paths: Vec<OsString>,
     #[command(flatten)]
     pub(crate) patterns: Patterns,
@@ -124,7 +124,7 @@ pub(crate) struct Reading {
     #[arg(short = 'x', long)]
     pub(crate) one_file_system: bool,
     /// Copy what symbolic links point to
-    #[arg(short = 'L', long)]
+    #[arg(short = 'L', long, hide = true)]
     pub(crate) follow: bool,
     /// Which metadata to keep [default: auto]
     #[arg(long, value_name = "WHAT")]

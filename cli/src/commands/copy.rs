@@ -2,6 +2,7 @@
 
 use blit_engine::Verb;
 
+use super::split_target;
 use crate::{
     app::App,
     args::CopyArgs,
@@ -10,9 +11,8 @@ use crate::{
     transfer::{self, Request},
 };
 
-pub(super) async fn run(app: &App, mut args: CopyArgs) -> Result<Exit> {
-    // The parser asks for two paths at least.
-    let target = args.paths.pop().unwrap_or_default();
+pub(super) async fn run(app: &App, args: CopyArgs) -> Result<Exit> {
+    let (sources, target) = split_target(args.paths)?;
     let request = Request {
         patterns: args.patterns,
         limits: args.limits,
@@ -21,7 +21,7 @@ pub(super) async fn run(app: &App, mut args: CopyArgs) -> Result<Exit> {
         writing: args.writing,
         existing: args.existing,
         backup_dir: args.backup.backup_dir,
-        ..Request::new(Verb::Copy, args.paths, target)
+        ..Request::new(Verb::Copy, sources, target)
     };
     transfer::run(app, request).await
 }

@@ -110,7 +110,7 @@ mod tests {
     #[test]
     fn every_exit_code_is_on_its_page() {
         let page = topic("exit-codes").unwrap();
-        for exit in crate::exit::Exit::BY_GRAVITY {
+        for exit in Exit::BY_GRAVITY {
             assert!(
                 page.contains(&format!("| {} | {} |", exit.code(), exit.name())),
                 "{exit:?}"

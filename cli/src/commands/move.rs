@@ -2,6 +2,7 @@
 
 use blit_engine::Verb;
 
+use super::split_target;
 use crate::{
     app::App,
     args::MoveArgs,
@@ -10,9 +11,8 @@ use crate::{
     transfer::{self, Request},
 };
 
-pub(super) async fn run(app: &App, mut args: MoveArgs) -> Result<Exit> {
-    // The parser asks for two paths at least.
-    let target = args.paths.pop().unwrap_or_default();
+pub(super) async fn run(app: &App, args: MoveArgs) -> Result<Exit> {
+    let (sources, target) = split_target(args.paths)?;
     let request = Request {
         patterns: args.patterns,
         limits: args.limits,
@@ -20,7 +20,7 @@ pub(super) async fn run(app: &App, mut args: MoveArgs) -> Result<Exit> {
         writing: args.writing,
         existing: args.existing,
         yes: args.yes,
-        ..Request::new(Verb::Move, args.paths, target)
+        ..Request::new(Verb::Move, sources, target)
     };
     transfer::run(app, request).await
 }

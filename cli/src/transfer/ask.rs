@@ -6,10 +6,19 @@ use async_trait::async_trait;
 use blit_contract::{Cancel, DeletionPlan};
 use blit_engine::{AlwaysYes, Answer, Confirm, Doomed, NobodyThere};
 
+use tokio::sync::Notify;
+
 use crate::{app::App, ask::ask, ui::Ui, units};
 
 /// Whoever answers for this run.
-pub(super) fn confirm(app: &App, yes: bool, below: String) -> Arc<dyn Confirm> {
+///
+/// The plan is on the screen before anybody is asked: `has_plan` is told when it is.
+pub(super) fn confirm(
+    app: &App,
+    yes: bool,
+    below: String,
+    has_plan: Arc<Notify>,
+) -> Arc<dyn Confirm> {
     match (yes, app.ui.may_ask) {
         (true, _) => Arc::new(AlwaysYes),
         (false, false) => Arc::new(NobodyThere),
@@ -17,6 +26,7 @@ pub(super) fn confirm(app: &App, yes: bool, below: String) -> Arc<dyn Confirm> {
             ui: Arc::clone(&app.ui),
             cancel: app.stop.cancel.clone(),
             below,
+            has_plan,
         }),
     }
 }
@@ -26,6 +36,7 @@ struct Prompt {
     ui: Arc<Ui>,
     cancel: Cancel,
     below: String,
+    has_plan: Arc<Notify>,
 }
 
 #[async_trait]
@@ -37,6 +48,7 @@ impl Confirm for Prompt {
             units::size(plan.bytes),
             self.below
         );
+        self.has_plan.notified().await;
         loop {
             let Some(answer) = ask(&self.ui, &self.cancel, &question).await else {
                 return Answer::Nobody;

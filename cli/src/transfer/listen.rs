@@ -4,7 +4,7 @@ use std::{sync::Arc, time::Instant};
 
 use blit_contract::{Escaped, Event as Told, Item, ItemOp, Problem, Totals};
 use blit_engine::{Job, Verb};
-use tokio::sync::mpsc;
+use tokio::sync::{Notify, mpsc};
 
 use super::{
     Trip, options,
@@ -33,6 +33,7 @@ pub(super) struct Listener<'a> {
     outcome: Outcome,
     is_last: bool,
     has_said_plan: bool,
+    has_plan: Arc<Notify>,
     sessions: usize,
 }
 
@@ -49,6 +50,7 @@ impl<'a> Listener<'a> {
             outcome: Outcome::default(),
             is_last: false,
             has_said_plan: false,
+            has_plan: Arc::default(),
             sessions: 0,
         }
     }
@@ -56,6 +58,11 @@ impl<'a> Listener<'a> {
     /// Where the events of the next session go.
     pub(super) fn sender(&self) -> mpsc::Sender<Told> {
         self.sender.clone()
+    }
+
+    /// Told when the plan of a session is complete, and said.
+    pub(super) fn has_plan(&self) -> Arc<Notify> {
+        Arc::clone(&self.has_plan)
     }
 
     /// Where the figures of the next session go.
@@ -197,6 +204,9 @@ impl<'a> Listener<'a> {
         let has_work = figures.wanted_files + figures.doomed_entries > 0;
         if totals.complete && self.is_last && has_work && !self.has_said_plan {
             self.say_plan();
+        }
+        if totals.complete {
+            self.has_plan.notify_one();
         }
     }
 

@@ -111,7 +111,7 @@ fn brake(
             "refusing to delete {} of {} below {}",
             units::count(plan.entries),
             units::entries(plan.of_entries),
-            with_slash(std::path::Path::new(&leg.target))
+            leg.resolved_target()
         ),
     )
     .cause(cause)
@@ -163,3 +163,6 @@ fn overlap(trip: &Trip, leg: &Leg, how: Overlap) -> UserError {
         .unchanged()
         .next("choose another destination")
 }
+
+#[cfg(test)]
+mod tests;

@@ -114,44 +114,50 @@ fn line(trip: &Trip, outcome: &Outcome) -> String {
 }
 
 fn changes_line(trip: &Trip, outcome: &Outcome) -> String {
-    let (copied, failed) = (outcome.copied(), outcome.failed());
-    let mut line = match failed {
-        0 => format!("{} {}", past(trip), what_was_copied(outcome)),
-        _ => format!(
-            "{} {} of {}",
-            past(trip),
-            units::count(copied),
-            units::entries(copied + failed)
-        ),
-    };
-    if failed == 0 && copied > 0 {
-        line += &format!(" in {}", units::duration(outcome.took));
-        let rate = units::rate(outcome.copied_bytes, outcome.took);
-        line += &rate.map_or(String::new(), |rate| {
-            format!(" ({}/s)", units::size(rate as u64))
-        });
-    }
-    let mut more = |number: u64, text: &dyn Fn() -> String| {
-        if number > 0 {
-            line += &format!("; {}", text());
-        }
-    };
     let ends = |end| outcome.ends.get(end);
-    let metadata = ends(EndState::Metadata);
-    more(metadata, &|| {
-        format!("{} got new metadata", units::entries(metadata))
-    });
-    let deleted = ends(EndState::Deleted);
-    more(deleted, &|| format!("deleted {}", units::entries(deleted)));
-    let unchanged = ends(EndState::Unchanged);
+    let (metadata, deleted) = (ends(EndState::Metadata), ends(EndState::Deleted));
+    let (unchanged, failed) = (ends(EndState::Unchanged), outcome.failed());
     let were = if unchanged == 1 { "was" } else { "were" };
-    more(unchanged, &|| {
-        format!("{} {were} already up to date", units::count(unchanged))
-    });
-    more(failed, &|| format!("{} failed:", units::count(failed)));
+    let parts = [
+        copied_part(trip, outcome),
+        (metadata > 0).then(|| format!("{} got new metadata", units::entries(metadata))),
+        (deleted > 0).then(|| format!("deleted {}", units::entries(deleted))),
+        (unchanged > 0).then(|| format!("{} {were} already up to date", units::count(unchanged))),
+        (failed > 0).then(|| format!("{} failed:", units::count(failed))),
+    ];
+    let said: Vec<String> = parts.into_iter().flatten().collect();
+    let line = capitalized(&said.join("; "));
     match failed {
         0 => line + ".",
         _ => line,
+    }
+}
+
+fn copied_part(trip: &Trip, outcome: &Outcome) -> Option<String> {
+    let (copied, failed) = (outcome.copied(), outcome.failed());
+    if failed > 0 {
+        let all = units::entries(copied + failed);
+        return Some(format!("{} {} of {all}", past(trip), units::count(copied)));
+    }
+    if copied == 0 {
+        return None;
+    }
+    let rate = units::rate(outcome.copied_bytes, outcome.took);
+    let rate = rate.map(|rate| format!(" ({}/s)", units::size(rate as u64)));
+    Some(format!(
+        "{} {} in {}{}",
+        past(trip),
+        what_was_copied(outcome),
+        units::duration(outcome.took),
+        rate.unwrap_or_default()
+    ))
+}
+
+fn capitalized(text: &str) -> String {
+    let mut chars = text.chars();
+    match chars.next() {
+        Some(first) => first.to_uppercase().chain(chars).collect(),
+        None => String::new(),
     }
 }
 
@@ -199,8 +205,8 @@ fn are(number: u64) -> String {
 fn past(trip: &Trip) -> &'static str {
     match trip.request.verb {
         Verb::Check => "Checked",
-        Verb::Copy => "Copied",
-        Verb::Mirror => "Mirrored",
+        Verb::Copy | Verb::Mirror => "Copied",
+
         Verb::Move => "Moved",
     }
 }
@@ -324,3 +330,6 @@ fn event(trip: &Trip, outcome: &Outcome, exit: Exit) -> events::Summary {
         failures_total: outcome.failed(),
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -18,7 +18,7 @@ pub(super) fn text(slug: Slug, group: &Group, trip: &Trip, outcome: &Outcome) ->
     let (noun, what) = what.split_at(what.find(' ').unwrap_or(what.len()));
     let many = units::counted(group.total, noun, plural(noun));
     let what = match group.total {
-        1 => what.replace(" were ", " was ").replace(" have ", " has "),
+        1 => what.replace("they", "it").replace(" were", " was"),
         _ => what.to_owned(),
     };
     let example = group.examples.first().map(|problem| match group.total {
