@@ -285,7 +285,7 @@ fn a_directory_with_entries_is_not_replaced_by_a_file_in_a_copy() {
 fn a_file_that_never_stops_changing_is_left_as_it_was() {
     let pair = Pair::with(&[("quiet", "content")]).and_target(&[("busy", "old")]);
     let busy = File::create(pair.source.join("busy")).unwrap();
-    busy.write_all_at(&vec![1; 8 << 20], 0).unwrap();
+    busy.write_all_at(&vec![1; 64 << 20], 0).unwrap();
     let json = while_written(&busy, || pair.run("copy", &["--json"])).exits(3);
     assert!(
         error_codes(&json).contains(&"data.changed".into()),
@@ -303,15 +303,19 @@ fn a_file_that_never_stops_changing_is_left_as_it_was() {
 
 /// Writes to `file` without pause while `action` runs.
 fn while_written<T>(file: &File, action: impl FnOnce() -> T) -> T {
-    let done = AtomicBool::new(false);
+    let (done, has_begun) = (AtomicBool::new(false), AtomicBool::new(false));
     std::thread::scope(|scope| {
         scope.spawn(|| {
             let mut byte = 0_u8;
             while !done.load(Ordering::Relaxed) {
                 byte = byte.wrapping_add(1);
                 file.write_all_at(&[byte], u64::from(byte) << 12).unwrap();
+                has_begun.store(true, Ordering::Relaxed);
             }
         });
+        while !has_begun.load(Ordering::Relaxed) {
+            std::thread::yield_now();
+        }
         let result = action();
         done.store(true, Ordering::Relaxed);
         result
