@@ -117,7 +117,7 @@ impl Trip {
                 .iter()
                 .map(|place| field(&place.path))
                 .collect(),
-            dest: field(&self.target.path),
+            target: field(&self.target.path),
             dry_run: self.request.writing.dry_run,
         }
     }

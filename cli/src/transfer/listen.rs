@@ -223,7 +223,7 @@ impl<'a> Listener<'a> {
             super::verb_word(request.verb),
             units::files(figures.wanted_files),
             units::size(figures.wanted_bytes),
-            summary::destination(self.trip),
+            summary::shown_target(self.trip),
         )];
         if figures.doomed_entries > 0 {
             parts.push(format!("delete {}", units::entries(figures.doomed_entries)));

@@ -212,7 +212,7 @@ fn past(trip: &Trip) -> &'static str {
 }
 
 /// Where the trees will be, for people.
-pub(super) fn destination(trip: &Trip) -> String {
+pub(super) fn shown_target(trip: &Trip) -> String {
     match &*trip.legs {
         [leg] => leg.resolved_target(),
         _ => with_slash(&trip.target.path),
