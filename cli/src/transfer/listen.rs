@@ -119,6 +119,10 @@ impl<'a> Listener<'a> {
             }
             Told::Plan(totals) => self.plan(totals),
             Told::Problem(problem) => self.problem(&problem),
+            Told::NotEntered(path) => self.app.ui.warn(
+                Slug::EntrySkipped,
+                &format!("{path} is another file system and was not entered; what the target has there stays"),
+            ),
             Told::Stalled {
                 waiting_for,
                 seconds,

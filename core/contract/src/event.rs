@@ -13,6 +13,8 @@ use crate::{Error, Method, RelPath};
 pub enum Event {
     /// Something happened to an entry, or would happen in a dry run.
     Item(Item),
+    /// Another file system is mounted at this directory of the source: it was not entered.
+    NotEntered(RelPath),
     /// What the run is doing now.
     Phase(Phase),
     /// What there is to do, as far as it is known.

@@ -93,7 +93,7 @@ impl SourceRole {
         let control = Arc::new(AsyncMutex::new(outgoing));
         let (needs, wanted) = mpsc::channel(NEEDS_QUEUE);
         let mut tasks = JoinSet::new();
-        let (lister, sender) = (self.lister(), self.sender(payloads, caps));
+        let (lister, sender) = (self.lister().await?, self.sender(payloads, caps));
         let listing_control = Arc::clone(&control);
         tasks.spawn(async move { lister.run(&listing_control).await });
         tasks.spawn(async move { sender.run(wanted).await });
@@ -120,7 +120,7 @@ impl SourceRole {
         outgoing.send(Message::Hello(hello)).await?;
         let options = &self.session.options;
         let root = match self.source.top {
-            Top::Contents => listing::root(&self.session.cx, &self.source).await?,
+            Top::Contents => Some(listing::root(&self.session.cx, &self.source).await?),
             Top::Names(_) => None,
         };
         let open = Open {
@@ -167,11 +167,13 @@ impl SourceRole {
         }
     }
 
-    fn lister(&self) -> listing::Lister {
-        listing::Lister {
+    async fn lister(&self) -> Result<listing::Lister> {
+        let root = listing::root(&self.session.cx, &self.source).await?;
+        Ok(listing::Lister {
             session: Arc::clone(&self.session),
             source: self.source.clone(),
-        }
+            mount: root.identity.mount,
+        })
     }
 
     fn sender(&self, payloads: channel::Sender<Payload>, connection: TransportCaps) -> Sending {

@@ -230,12 +230,12 @@ impl Site {
         Ok(())
     }
 
+    /// Brings an entry to a bad end on this side.
     async fn problem(&self, path: &RelPath, error: Error, retried: u32) {
-        // What could not be read is the source's; everything else went wrong here.
-        let side = match error.kind() {
-            ErrorKind::Changed | ErrorKind::Vanished => Side::Source,
-            _ => Side::Target,
-        };
+        self.problem_on(Side::Target, path, error, retried).await;
+    }
+
+    async fn problem_on(&self, side: Side, path: &RelPath, error: Error, retried: u32) {
         self.links.lock().fail(path);
         self.session.problem(side, path, error, retried).await;
     }

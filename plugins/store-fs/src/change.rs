@@ -10,7 +10,7 @@ use blit_contract::{
 use crate::{
     error::{error, is_missing},
     meta::{self, Object},
-    place::{Place, Tree, fresh_partial},
+    place::{Place, Tree, changing, fresh_partial},
     publish::{name_error, take_place},
     read::may_skip_access_time,
     sys::{Rename, StatKind, errno},
@@ -75,16 +75,18 @@ impl Change<'_> {
         let failed = |cause: io::Error| error("make directory", &cause).at(path);
         let place = self.tree.place(path).map_err(failed)?;
         if let Replace::Nothing = replace {
-            place
-                .directory
-                .make_directory(&place.name, FILLING_MODE)
-                .map_err(|cause| name_error(&place, path, &cause))?;
+            let directory = &place.directory;
+            changing(directory, || {
+                directory.make_directory(&place.name, FILLING_MODE)
+            })
+            .map_err(|cause| name_error(&place, path, &cause))?;
         } else {
             let newcomer = fresh_partial();
-            place
-                .directory
-                .make_directory(&newcomer, FILLING_MODE)
-                .map_err(failed)?;
+            let directory = &place.directory;
+            changing(directory, || {
+                directory.make_directory(&newcomer, FILLING_MODE)
+            })
+            .map_err(failed)?;
             let taken = self.put_directory(path, &place, &newcomer, replace);
             if taken.is_err() {
                 let _ = place.directory.remove_directory(&newcomer);
@@ -141,7 +143,10 @@ impl Change<'_> {
             fresh_partial()
         };
         let made = match &entry.kind {
-            Kind::Symlink(target) => place.directory.make_symlink(&name, target),
+            Kind::Symlink(target) => {
+                let directory = &place.directory;
+                changing(directory, || directory.make_symlink(&name, target))
+            }
             Kind::Special(special) => {
                 let (kind, number) = special_kind(*special);
                 place.directory.make_special(&name, kind, number)
@@ -190,9 +195,10 @@ impl Change<'_> {
         let from = self.tree.place(leader).map_err(failed)?;
         let place = self.tree.place(path).map_err(failed)?;
         if *replace == Replace::Nothing {
-            let linked = from
-                .directory
-                .link(&from.name, &place.directory, &place.name);
+            let linked = changing(&place.directory, || {
+                from.directory
+                    .link(&from.name, &place.directory, &place.name)
+            });
             match linked {
                 Err(cause) if cause.kind() == io::ErrorKind::AlreadyExists => {
                     return Err(name_error(&place, path, &cause));

@@ -6,7 +6,7 @@ use blit_contract::{Cx, Entry, Error, ErrorKind, Name, RelPath, Result, WritePol
 
 use crate::{
     error::{error, is_missing},
-    place::{Place, Tree},
+    place::{Place, Tree, changing},
     sys::{Directory, Rename, Stat, StatKind, errno},
 };
 
@@ -41,7 +41,7 @@ fn one(tree: &Tree, policy: WritePolicy, path: &RelPath, entry: &Entry) -> Resul
     if policy.backup {
         return keep(tree, path, &place);
     }
-    remove(&place, &stat).map_err(|cause| {
+    changing(&place.directory, || remove(&place, &stat)).map_err(|cause| {
         if stat.is_locked {
             Error::new(ErrorKind::Immutable, "delete").at(path)
         } else {

@@ -8,6 +8,7 @@
 //! `list` walks; `read` and `reader` read; `stage` and `writer` write; `publish` gives names; `change`
 //! makes, links and sets metadata; `meta` is the one metadata applier; `delete` deletes.
 
+mod ancestry;
 mod change;
 mod config;
 mod delete;

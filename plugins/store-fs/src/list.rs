@@ -7,7 +7,8 @@ mod pending;
 use std::{io, sync::Arc, time::Duration};
 
 use blit_contract::{
-    Cx, Entry, EntryBatch, Error, ListOptions, Name, PartialName, RelPath, Result, Selection,
+    Cx, Entry, EntryBatch, Error, ErrorKind, ListOptions, Name, PartialName, RelPath, Result,
+    Selection,
 };
 use bytes::Bytes;
 use tokio::sync::mpsc;
@@ -156,7 +157,7 @@ impl Walk {
         let mut children = Pending::new(path.clone());
         let mut batch = EntryBatch::new(path.clone());
         for name in names {
-            match name.and_then(|name| look(directory, name)) {
+            match name.and_then(|name| look_twice(directory, name, path, &mut batch)) {
                 Ok(Some((entry, stat))) => {
                     self.take(&mut batch, &mut children, entry, stat, itself)
                 }
@@ -228,7 +229,26 @@ impl Walk {
     }
 }
 
-/// Looks at one entry; `None` if it went away since its name was read.
+/// Looks at an entry whose name was just read. If it is gone, it is looked for once more, and then its
+/// absence is told: a listing that missed something must not pass for complete.
+fn look_twice(
+    directory: &Directory,
+    name: Name,
+    path: &RelPath,
+    batch: &mut EntryBatch,
+) -> io::Result<Option<(Entry, Stat)>> {
+    if let Some(found) = look(directory, name.clone())? {
+        return Ok(Some(found));
+    }
+    let found = look(directory, name.clone())?;
+    if found.is_none() {
+        let vanished = Error::new(ErrorKind::Vanished, "list").at(&path.join(name));
+        batch.problems.push(vanished);
+    }
+    Ok(found)
+}
+
+/// Looks at one entry; `None` if it is not there.
 fn look(directory: &Directory, name: Name) -> io::Result<Option<(Entry, Stat)>> {
     let found = directory.stat(&name).and_then(|stat| {
         let target = match stat.kind {

@@ -169,7 +169,7 @@ impl Work<'_> {
             }
             match file.set_xattr(name, value) {
                 Ok(()) => self.changed = true,
-                Err(cause) if cannot_keep(&cause) => self.lose(attribute_class(name)),
+                Err(cause) if cannot_keep(&cause, wanted) => self.lose(attribute_class(name)),
                 Err(cause) => return Err(cause),
             }
         }
@@ -241,16 +241,25 @@ fn attribute_class(name: &[u8]) -> LossClass {
     }
 }
 
+/// Attributes of so few bytes fit on every file system that has any (ext4 with blocks of 1 KiB).
+const ALWAYS_FIT_BYTES: usize = 512;
+
 /// The store cannot keep this attribute: not at all, or not so large. The file can still be kept.
-fn cannot_keep(cause: &io::Error) -> bool {
+fn cannot_keep(cause: &io::Error, wanted: &Attributes) -> bool {
     const E2BIG: i32 = 7;
     const ENOSPC: i32 = 28;
     const ERANGE: i32 = 34;
     const EINVAL: i32 = 22;
     const EPERM: i32 = 1;
     const EOPNOTSUPP: i32 = 95;
-    matches!(
-        cause.raw_os_error(),
-        Some(E2BIG | ENOSPC | ERANGE | EINVAL | EPERM | EOPNOTSUPP)
-    )
+    let bytes: usize = wanted
+        .xattrs
+        .iter()
+        .map(|(name, value)| name.len() + value.len())
+        .sum();
+    match cause.raw_os_error() {
+        // ext4 says so of attributes that do not fit into one block; a full disk says it of any.
+        Some(ENOSPC) => bytes >= ALWAYS_FIT_BYTES,
+        code => matches!(code, Some(E2BIG | ERANGE | EINVAL | EPERM | EOPNOTSUPP)),
+    }
 }

@@ -146,6 +146,26 @@ impl Tree {
     }
 }
 
+/// Changes something in `directory`. One of our own that nobody may write to is opened for the change;
+/// its mode is set again with the rest of its metadata, when the work in it is done.
+pub(crate) fn changing<T>(
+    directory: &Directory,
+    change: impl Fn() -> io::Result<T>,
+) -> io::Result<T> {
+    const OWNER_MAY: u32 = 0o300;
+    match change() {
+        Err(cause) if cause.kind() == io::ErrorKind::PermissionDenied && !sys::is_privileged() => {
+            let stat = directory.stat_itself()?;
+            if stat.uid != sys::own_ids().uid || stat.mode & OWNER_MAY == OWNER_MAY {
+                return Err(cause);
+            }
+            directory.as_file()?.set_mode(stat.mode | OWNER_MAY)?;
+            change()
+        }
+        other => other,
+    }
+}
+
 /// A hidden name that nobody has.
 pub(crate) fn fresh_partial() -> Name {
     let random = || u128::from(RandomState::new().build_hasher().finish());

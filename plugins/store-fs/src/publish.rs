@@ -13,7 +13,7 @@ use crate::{
     error::{error, is_unsupported},
     place::{Place, Tree, fresh_partial},
     stage::{StagedFile, Unborn},
-    sys::{Closing, Directory, File, Rename},
+    sys::{Closing, Directory, File, Rename, Stat},
 };
 
 /// Publishes all of `staged`; each answer stands at the place of its file.
@@ -176,14 +176,23 @@ pub(crate) fn take_place(
 /// Replaces a file, link or special by one rename.
 fn overwrite(place: &Place, newcomer: &Name, path: &RelPath, old: &Entry) -> Result<()> {
     let directory = &place.directory;
-    let failed = |cause: io::Error| error("replace", &cause).at(path);
     let renamed = directory.rename(newcomer, directory, &place.name, Rename::Replace);
     match renamed {
         Ok(()) => Ok(()),
         // Somebody put a directory there since it was scanned.
         Err(cause) if cause.kind() == io::ErrorKind::IsADirectory => Err(conflict(path, old)),
-        Err(cause) => Err(failed(cause)),
+        Err(cause) => Err(refused(place, path, &cause)),
     }
+}
+
+/// What it means that an object could not be replaced.
+fn refused(place: &Place, path: &RelPath, cause: &io::Error) -> Error {
+    let is_locked = |stat: Stat| stat.is_locked;
+    let is_denied = cause.kind() == io::ErrorKind::PermissionDenied;
+    if is_denied && place.directory.stat(&place.name).is_ok_and(is_locked) {
+        return Error::new(ErrorKind::Immutable, "replace").at(path);
+    }
+    error("replace", cause).at(path)
 }
 
 /// Lets the two change places, if what is there is still what was scanned.
@@ -195,7 +204,7 @@ fn exchange(place: &Place, newcomer: &Name, path: &RelPath, old: &Entry) -> Resu
     }
     directory
         .rename(newcomer, directory, &place.name, Rename::Exchange)
-        .map_err(failed)
+        .map_err(|cause| refused(place, path, &cause))
 }
 
 /// Removes what was replaced, or keeps it in the backup tree.

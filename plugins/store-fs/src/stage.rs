@@ -10,7 +10,7 @@ use blit_contract::{
 use crate::{
     error::{error, is_unsupported},
     meta::{self, Object},
-    place::{Place, Tree, fresh_partial},
+    place::{Place, Tree, changing, fresh_partial},
     sys::{self, Directory, File, Stat},
 };
 
@@ -36,7 +36,8 @@ impl Unborn {
         // follows. The owner's own rights are needed to reopen it by /proc.
         let mode = want.mode & 0o777;
         if tree.may_be_unnamed() {
-            match place.directory.create_unnamed(mode) {
+            let directory = &place.directory;
+            match changing(directory, || directory.create_unnamed(mode)) {
                 Ok(file) => {
                     let have = expected(mode);
                     return Ok(Self::new(file, place, None, have));
@@ -48,9 +49,8 @@ impl Unborn {
             }
         }
         let partial = fresh_partial();
-        let file = place
-            .directory
-            .create_named(&partial, PARTIAL_MODE)
+        let directory = &place.directory;
+        let file = changing(directory, || directory.create_named(&partial, PARTIAL_MODE))
             .map_err(failed)?;
         let have = expected(PARTIAL_MODE);
         Ok(Self::new(file, place, Some(partial), have))

@@ -12,8 +12,8 @@ use futures_core::stream::BoxStream;
 use futures_util::stream;
 
 use crate::{
-    FsOptions, change, delete,
-    error::{failed, is_missing, is_unsupported},
+    FsOptions, ancestry, change, delete,
+    error::{failed, is_unsupported},
     list,
     place::Tree,
     publish, read, reader, stage,
@@ -188,7 +188,7 @@ impl Store for FsStore {
 
     async fn ancestry(&self, _cx: &Cx, path: &RelPath) -> Result<Vec<Identity>> {
         let path = path.clone();
-        self.run(move |tree| ancestry(tree, &path)).await
+        self.run(move |tree| ancestry::of(tree, &path)).await
     }
 
     async fn usage(&self, _cx: &Cx) -> Result<Usage> {
@@ -200,42 +200,5 @@ impl Store for FsStore {
             usage.map_err(failed("look at the room"))
         })
         .await
-    }
-}
-
-fn ancestry(tree: &Tree, path: &RelPath) -> Result<Vec<Identity>> {
-    let failed = failed("look at the directories above");
-    let mut chain = Vec::new();
-    let Some(handles) = tree.handles() else {
-        return climb(tree.nearest_existing().map_err(failed)?, chain);
-    };
-    let above = match path.parent() {
-        None => Arc::clone(handles.root()),
-        Some(parent) => match handles.get(parent) {
-            Ok(parent) => parent,
-            // Not even the directory is there: what is nearest counts.
-            Err(cause) if is_missing(&cause) => Arc::clone(handles.root()),
-            Err(cause) => return Err(failed(cause)),
-        },
-    };
-    if let Some(Ok(stat)) = path.name().map(|name| above.stat(name)) {
-        chain.push(stat.identity());
-    }
-    climb(above.open_beneath(&[]).map_err(failed)?, chain)
-}
-
-/// The identities from a directory up to where it has no parent.
-fn climb(from: Directory, mut chain: Vec<Identity>) -> Result<Vec<Identity>> {
-    let failed = failed("look at the directories above");
-    let mut at = from;
-    loop {
-        let identity = at.stat_itself().map_err(failed)?.identity();
-        let above = at.open_parent().map_err(failed)?;
-        let next = above.stat_itself().map_err(failed)?.identity();
-        chain.push(identity);
-        if next.is_same_object(&identity) && next.mount == identity.mount {
-            return Ok(chain);
-        }
-        at = above;
     }
 }

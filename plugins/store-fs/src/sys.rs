@@ -15,7 +15,7 @@ use portable as twin;
 
 pub use twin::raise_open_files_limit;
 pub(crate) use twin::{
-    Closing, Directory, File, has_group, is_privileged, open_files_limit, own_ids, umask,
+    Closing, Directory, File, has_group, is_privileged, mounts, open_files_limit, own_ids, umask,
 };
 
 use blit_contract::{Entry, Identity, Kind, Name, Special, Time};

@@ -26,8 +26,15 @@ pub(crate) fn open(tree: &Tree, path: &RelPath, options: WriteOptions) -> Result
     let place = tree
         .place(path)
         .map_err(|cause| error("create", &cause).at(path))?;
+    let unborn = Unborn::create(tree, path, &options.entry, place)?;
+    // At its length from the start: file systems reserve room behind what is appended (XFS), and in
+    // a file with holes that room would stay.
+    unborn
+        .file
+        .set_size(options.entry.size)
+        .map_err(|cause| error("write", &cause).at(path))?;
     Ok(FsWriter {
-        unborn: Unborn::create(tree, path, &options.entry, place)?,
+        unborn,
         path: path.clone(),
         replace: options.replace,
         policy: options.policy,
@@ -70,11 +77,6 @@ impl Writer for FsWriter {
                 replace,
                 policy,
             } = *self;
-            // What was not written at the end is a hole.
-            unborn
-                .file
-                .set_size(entry.size)
-                .map_err(|cause| error("write", &cause).at(&path))?;
             unborn.finish(&path, &entry, &attributes, policy, replace)
         })
         .await

@@ -11,7 +11,7 @@ mod linux {
     use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
     use blit_contract::{Error, ErrorKind, Result};
-    use rustix::io::Errno;
+    use rustix::io::{Errno, retry_on_intr};
 
     use crate::mover::{Step, next_data};
 
@@ -22,7 +22,7 @@ mod linux {
     /// Shares the blocks of the whole file (`FICLONE`).
     pub(in crate::mover) async fn reflink(step: &Step<'_>) -> Result<()> {
         let (from, to) = descriptors(step)?;
-        blocking(move || rustix::fs::ioctl_ficlone(to.as_fd(), from.as_fd()))
+        blocking(move || retry_on_intr(|| rustix::fs::ioctl_ficlone(to.as_fd(), from.as_fd())))
             .await?
             .map_err(|errno| error("reflink", errno))?;
         (step.on_bytes)(step.range.end);

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use blit_contract::{
-    Cx, EndState, Entry, EntryBatch, Error, ErrorKind, Item, ItemOp, Kind, ListOptions, RelPath,
-    Result, Selection, Side,
+    Cx, EndState, Entry, EntryBatch, Error, ErrorKind, Event, Item, ItemOp, Kind, ListOptions,
+    RelPath, Result, Selection, Side,
 };
 use blit_wire::{LISTING_ENTRIES_MAX, Message, Seal, Unsealed};
 use futures_util::StreamExt;
@@ -16,13 +16,14 @@ use crate::{Source, Top, TopName, session::Session};
 pub(super) struct Lister {
     pub(super) session: Arc<Session>,
     pub(super) source: Source,
+    /// The mount of the source directory.
+    pub(super) mount: u64,
 }
 
 /// The source directory itself.
-pub(super) async fn root(cx: &Cx, source: &Source) -> Result<Option<Entry>> {
+pub(super) async fn root(cx: &Cx, source: &Source) -> Result<Entry> {
     let root = source.store.stat(cx, &RelPath::ROOT).await?;
-    root.map(Some)
-        .ok_or_else(|| Error::new(ErrorKind::NotFound, "list").at(&RelPath::ROOT))
+    root.ok_or_else(|| Error::new(ErrorKind::NotFound, "list").at(&RelPath::ROOT))
 }
 
 #[derive(Default)]
@@ -128,6 +129,7 @@ impl Lister {
             batch.last = false;
         }
         self.leave_out_specials(&mut batch).await;
+        self.tell_mounts(&batch).await;
         let progress = &self.session.progress;
         progress.scanned_entries.add(batch.entries.len() as u64);
         progress
@@ -141,6 +143,18 @@ impl Lister {
             control.lock().await.send(Message::Listing(first)).await?;
         }
         control.lock().await.send(Message::Listing(batch)).await
+    }
+
+    /// Says which directories are not entered because something else is mounted there.
+    async fn tell_mounts(&self, batch: &EntryBatch) {
+        if !self.session.options.one_file_system {
+            return;
+        }
+        let directories = batch.entries.iter().filter(|entry| entry.is_directory());
+        for entry in directories.filter(|entry| entry.identity.mount != self.mount) {
+            let path = batch.directory.join(entry.name.clone());
+            self.session.tell(Event::NotEntered(path)).await;
+        }
     }
 
     /// FIFOs, sockets and devices stay in the listing, so that the target keeps what it has at their

@@ -104,6 +104,7 @@ pub(super) async fn perform(site: &Site, actions: Vec<Action>) -> Result<()> {
     let mut diffs = Vec::new();
     for action in actions {
         match action {
+            Action::Finish { .. } if site.session.options.is_read_only() => {}
             Action::Finish { path, entry } => {
                 let unfinished = Unfinished::times_only(path, entry);
                 site.unfinished.lock().push(unfinished)?;

@@ -76,7 +76,7 @@ impl Comparer {
             site: Arc::clone(site),
             compared: Compared {
                 actions: Actions::new(holds_back),
-                doomed: DeletionList::default(),
+                doomed: DeletionList::below(root.as_ref()),
                 late: Spool::default(),
                 links: Spool::default(),
             },
@@ -344,7 +344,7 @@ impl Comparer {
         }
         for extra in extras {
             let path = directory.join(extra.name.clone());
-            if self.is_protected(directory, &extra) {
+            if self.is_protected(directory, &extra) || self.compared.doomed.is_elsewhere(&extra) {
                 continue;
             }
             any = true;

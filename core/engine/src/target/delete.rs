@@ -29,12 +29,12 @@ pub(super) struct DeletionList {
     replaced_entries: u64,
     /// Entries of the target that the source has too.
     matched_entries: u64,
+    /// The mount of the target's root: nothing elsewhere is deleted.
     mount: Option<u64>,
 }
 
 impl DeletionList {
     pub(super) fn push(&mut self, site: &Site, path: &RelPath, entry: &Entry) -> Result<()> {
-        self.mount.get_or_insert(entry.identity.mount);
         self.bytes += entry.size;
         site.session.progress.doomed_entries.add(1);
         self.entries.push((path.clone(), entry.clone()))
@@ -63,7 +63,15 @@ impl DeletionList {
         }
     }
 
-    /// Whether an entry is on another mount than the first one on the list.
+    /// A list for a target whose root is `root`.
+    pub(super) fn below(root: Option<&Entry>) -> Self {
+        Self {
+            mount: root.map(|root| root.identity.mount),
+            ..Self::default()
+        }
+    }
+
+    /// Whether an entry is on another mount than the target's root.
     pub(super) fn is_elsewhere(&self, entry: &Entry) -> bool {
         self.mount
             .is_some_and(|mount| mount != entry.identity.mount)

@@ -5,8 +5,8 @@ mod ranges;
 use std::sync::Arc;
 
 use blit_contract::{
-    Diff, DiffKind, EndState, Error, Item, ItemOp, MetaOp, Method, ReadItem, ReadOptions, Reader,
-    Replace, Result, SmallFile, WriteOptions,
+    Diff, DiffKind, EndState, Error, ErrorKind, Item, ItemOp, MetaOp, Method, ReadItem,
+    ReadOptions, Reader, Replace, Result, Side, SmallFile, WriteOptions,
 };
 use blit_wire::{Body, Payload, Verb};
 use tokio::{
@@ -42,9 +42,10 @@ pub(super) async fn run(
     let ranges = Arc::new(ranges::Ranges::default());
     let mut writers = JoinSet::new();
     while let Some(payload) = payloads.recv().await? {
-        let place = Arc::clone(&places).acquire_owned().await.map_err(|error| {
-            Error::new(blit_contract::ErrorKind::Bug, "write").with_source(error)
-        })?;
+        let place = Arc::clone(&places)
+            .acquire_owned()
+            .await
+            .map_err(|error| Error::new(ErrorKind::Bug, "write").with_source(error))?;
         let taker = Taker {
             site: Arc::clone(&site),
             ranges: Arc::clone(&ranges),
@@ -76,13 +77,13 @@ impl Taker {
         match body {
             Body::Attributes(answers) => self.attributes(answers).await,
             Body::Digests(answers) => self.digests(answers).await,
-            Body::File(diff, reader) => {
-                let staged = match reader {
-                    Ok(reader) => self.copy(&diff, &*reader).await,
-                    Err(error) => Err(error),
-                };
-                self.hand_on(diff, staged).await
-            }
+            Body::File(diff, reader) => match reader {
+                Ok(reader) => {
+                    let staged = self.copy(&diff, &*reader).await;
+                    self.hand_on(diff, staged).await
+                }
+                Err(error) => self.failed(Side::Source, diff, error).await,
+            },
             Body::Pack(answers) => self.pack(answers).await,
             Body::Range(part, reader) => {
                 if let Some((diff, staged)) = self.ranges.take(&self.site, part, reader).await {
@@ -111,7 +112,7 @@ impl Taker {
                     diffs.push(diff);
                     files.push(file);
                 }
-                Err(error) => self.failed(diff, error).await?,
+                Err(error) => self.failed(Side::Source, diff, error).await?,
             }
         }
         let staged = site
@@ -130,7 +131,7 @@ impl Taker {
                         method: Method::Pack,
                     });
                 }
-                Err(error) => self.failed(diff, error).await?,
+                Err(error) => self.failed(Side::Target, diff, error).await?,
             }
         }
         self.queue_up(ready).await
@@ -187,7 +188,7 @@ impl Taker {
                 }])
                 .await
             }
-            Err(error) => self.failed(diff, error).await,
+            Err(error) => self.failed(side_of(&error), diff, error).await,
         }
     }
 
@@ -197,13 +198,14 @@ impl Taker {
     }
 
     /// An entry that could not be had: once more, or to its bad end.
-    async fn failed(&self, mut diff: Diff, error: Error) -> Result<()> {
+    async fn failed(&self, side: Side, mut diff: Diff, error: Error) -> Result<()> {
         if may_retry(error.kind(), &diff) {
             diff.attempt += 1;
             return self.site.needs.ask_instead(diff).await;
         }
         let retried = u32::from(diff.attempt);
-        self.site.problem(&diff.path, error, retried).await;
+        let path = &diff.path;
+        self.site.problem_on(side, path, error, retried).await;
         self.site.needs.settle();
         Ok(())
     }
@@ -214,7 +216,7 @@ impl Taker {
         let mut diffs = Vec::new();
         for (diff, answer) in answers {
             match answer {
-                Err(error) => self.failed(diff, error).await?,
+                Err(error) => self.failed(Side::Source, diff, error).await?,
                 Ok(file) if self.site.session.options.is_read_only() => {
                     let differs = self.differs(&diff, &file).await;
                     self.end_compared(&diff, differs).await;
@@ -259,7 +261,7 @@ impl Taker {
                     finish::end(site, &diff.path, applied.changed).await;
                     site.needs.settle();
                 }
-                Err(error) => self.failed(diff, error).await?,
+                Err(error) => self.failed(Side::Target, diff, error).await?,
             }
         }
         Ok(())
@@ -309,7 +311,7 @@ impl Taker {
         for (diff, answer) in answers {
             match answer {
                 Ok(digest) => self.compare_digest(diff, digest).await?,
-                Err(error) => self.failed(diff, error).await?,
+                Err(error) => self.failed(Side::Source, diff, error).await?,
             }
         }
         Ok(())
@@ -339,9 +341,7 @@ impl Taker {
             }
             Err(error) => {
                 let error = error.at(&diff.path);
-                session
-                    .problem(blit_contract::Side::Target, &diff.path, error, 0)
-                    .await;
+                session.problem(Side::Target, &diff.path, error, 0).await;
                 site.needs.settle();
                 return Ok(());
             }
@@ -359,6 +359,15 @@ impl Taker {
                 site.needs.ask_instead(diff).await
             }
         }
+    }
+}
+
+/// Which side an error of a copy comes from: stores call reading `read`.
+fn side_of(error: &Error) -> Side {
+    if error.op() == "read" || error.kind() == ErrorKind::Changed {
+        Side::Source
+    } else {
+        Side::Target
     }
 }
 

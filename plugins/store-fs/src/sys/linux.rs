@@ -23,7 +23,7 @@ use rustix::{
         AtFlags, CWD, FileType, Gid, Mode, OFlags, RawDir, RenameFlags, ResolveFlags, Statx,
         StatxFlags, Timespec, Timestamps, Uid,
     },
-    io::Errno,
+    io::{Errno, retry_on_intr},
     process::Resource,
 };
 
@@ -31,6 +31,7 @@ pub(crate) use closing::Closing;
 pub(crate) use file::File;
 
 use super::{Ids, Rename, Stat, StatKind};
+use crate::ancestry::Mount;
 
 /// The longest relative path that one call resolves, below the kernel's 4,096 with its NUL.
 const PATH_BYTES_MAX: usize = 4_000;
@@ -64,17 +65,16 @@ impl Directory {
     /// Opens the root of a tree. Here, and only here, a symlink is followed: the user named it.
     pub(crate) fn open_root(path: &Path) -> io::Result<Self> {
         let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
-        Ok(Self::new(rustix::fs::openat(
-            CWD,
-            path,
-            flags,
-            Mode::empty(),
-        )?))
+        Ok(Self::new(retry_on_intr(|| {
+            rustix::fs::openat(CWD, path, flags, Mode::empty())
+        })?))
     }
 
     /// Makes the directory at `path`, which is the root of a tree or above it.
     pub(crate) fn make_root(path: &Path) -> io::Result<()> {
-        Ok(rustix::fs::mkdirat(CWD, path, Mode::from_raw_mode(0o777))?)
+        Ok(retry_on_intr(|| {
+            rustix::fs::mkdirat(CWD, path, Mode::from_raw_mode(0o777))
+        })?)
     }
 
     /// Opens the directory that lies beneath by these names, following no link.
@@ -96,12 +96,9 @@ impl Directory {
     /// Opens the directory above.
     pub(crate) fn open_parent(&self) -> io::Result<Self> {
         let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
-        Ok(Self::new(rustix::fs::openat(
-            &self.fd,
-            c"..",
-            flags,
-            Mode::empty(),
-        )?))
+        Ok(Self::new(retry_on_intr(|| {
+            rustix::fs::openat(&self.fd, c"..", flags, Mode::empty())
+        })?))
     }
 
     /// Calls `each` for every name.
@@ -114,9 +111,12 @@ impl Directory {
         let mut buffer = Vec::with_capacity(NAMES_BUFFER_BYTES);
         let mut entries = RawDir::new(&fd, buffer.spare_capacity_mut());
         while let Some(entry) = entries.next() {
-            match entry?.file_name().to_bytes() {
-                b"." | b".." => {}
-                name => each(name)?,
+            match entry {
+                Err(Errno::INTR) => {}
+                entry => match entry?.file_name().to_bytes() {
+                    b"." | b".." => {}
+                    name => each(name)?,
+                },
             }
         }
         Ok(())
@@ -131,7 +131,7 @@ impl Directory {
     }
 
     pub(crate) fn read_link(&self, name: &Name) -> io::Result<Vec<u8>> {
-        Ok(rustix::fs::readlinkat(&self.fd, os(name), Vec::new())?.into_bytes())
+        Ok(retry_on_intr(|| rustix::fs::readlinkat(&self.fd, os(name), Vec::new()))?.into_bytes())
     }
 
     /// Opens a file for reading. `no_access_time`: only where it is permitted, or the call fails.
@@ -139,7 +139,7 @@ impl Directory {
         // NONBLOCK: should a FIFO have taken the name, the call must not wait for a writer.
         let mut flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
         flags.set(OFlags::NOATIME, no_access_time);
-        let fd = rustix::fs::openat(&self.fd, os(name), flags, Mode::empty())?;
+        let fd = retry_on_intr(|| rustix::fs::openat(&self.fd, os(name), flags, Mode::empty()))?;
         Ok(File::new(fd))
     }
 
@@ -151,7 +151,8 @@ impl Directory {
     /// Makes a file without a name.
     pub(crate) fn create_unnamed(&self, mode: u32) -> io::Result<File> {
         let flags = OFlags::TMPFILE | OFlags::RDWR | OFlags::CLOEXEC;
-        let fd = rustix::fs::openat(&self.fd, c".", flags, Mode::from_raw_mode(mode))?;
+        let fd =
+            retry_on_intr(|| rustix::fs::openat(&self.fd, c".", flags, Mode::from_raw_mode(mode)))?;
         Ok(File::new(fd))
     }
 
@@ -159,7 +160,9 @@ impl Directory {
     pub(crate) fn create_named(&self, name: &Name, mode: u32) -> io::Result<File> {
         let flags =
             OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::RDWR | OFlags::CLOEXEC;
-        let fd = rustix::fs::openat(&self.fd, os(name), flags, Mode::from_raw_mode(mode))?;
+        let fd = retry_on_intr(|| {
+            rustix::fs::openat(&self.fd, os(name), flags, Mode::from_raw_mode(mode))
+        })?;
         // Without lock support the age alone protects it from a clean-up.
         let _ = rustix::fs::flock(&fd, rustix::fs::FlockOperation::NonBlockingLockExclusive);
         Ok(File::new(fd))
@@ -169,32 +172,31 @@ impl Directory {
     pub(crate) fn link_unnamed(&self, file: &File, name: &Name) -> io::Result<()> {
         if is_privileged() {
             // With CAP_DAC_READ_SEARCH, which root has.
-            let linked =
-                rustix::fs::linkat(file.as_fd(), c"", &self.fd, os(name), AtFlags::EMPTY_PATH);
+            let linked = retry_on_intr(|| {
+                rustix::fs::linkat(file.as_fd(), c"", &self.fd, os(name), AtFlags::EMPTY_PATH)
+            });
             match linked {
                 Err(Errno::NOENT) => {}
                 other => return Ok(other?),
             }
         }
         let path = format!("/proc/self/fd/{}", file.number());
-        Ok(rustix::fs::linkat(
-            CWD,
-            path,
-            &self.fd,
-            os(name),
-            AtFlags::SYMLINK_FOLLOW,
-        )?)
+        Ok(retry_on_intr(|| {
+            rustix::fs::linkat(
+                CWD,
+                path.as_str(),
+                &self.fd,
+                os(name),
+                AtFlags::SYMLINK_FOLLOW,
+            )
+        })?)
     }
 
     /// Gives the object at `name` another name, which must not exist.
     pub(crate) fn link(&self, name: &Name, to: &Self, to_name: &Name) -> io::Result<()> {
-        Ok(rustix::fs::linkat(
-            &self.fd,
-            os(name),
-            &to.fd,
-            os(to_name),
-            AtFlags::empty(),
-        )?)
+        Ok(retry_on_intr(|| {
+            rustix::fs::linkat(&self.fd, os(name), &to.fd, os(to_name), AtFlags::empty())
+        })?)
     }
 
     pub(crate) fn rename(
@@ -209,26 +211,22 @@ impl Directory {
             Rename::Keep => RenameFlags::NOREPLACE,
             Rename::Replace => RenameFlags::empty(),
         };
-        Ok(rustix::fs::renameat_with(
-            &self.fd,
-            os(name),
-            &to.fd,
-            os(to_name),
-            flags,
-        )?)
+        Ok(retry_on_intr(|| {
+            rustix::fs::renameat_with(&self.fd, os(name), &to.fd, os(to_name), flags)
+        })?)
     }
 
     pub(crate) fn make_directory(&self, name: &Name, mode: u32) -> io::Result<()> {
-        Ok(rustix::fs::mkdirat(
-            &self.fd,
-            os(name),
-            Mode::from_raw_mode(mode),
-        )?)
+        Ok(retry_on_intr(|| {
+            rustix::fs::mkdirat(&self.fd, os(name), Mode::from_raw_mode(mode))
+        })?)
     }
 
     pub(crate) fn make_symlink(&self, name: &Name, target: &[u8]) -> io::Result<()> {
         let target = OsStr::from_bytes(target);
-        Ok(rustix::fs::symlinkat(target, &self.fd, os(name))?)
+        Ok(retry_on_intr(|| {
+            rustix::fs::symlinkat(target, &self.fd, os(name))
+        })?)
     }
 
     pub(crate) fn make_special(&self, name: &Name, kind: StatKind, number: u64) -> io::Result<()> {
@@ -239,49 +237,44 @@ impl Directory {
             _ => return Err(Errno::OPNOTSUPP.into()),
         };
         let mode = Mode::from_raw_mode(0o600);
-        Ok(rustix::fs::mknodat(&self.fd, os(name), kind, mode, number)?)
+        Ok(retry_on_intr(|| {
+            rustix::fs::mknodat(&self.fd, os(name), kind, mode, number)
+        })?)
     }
 
     pub(crate) fn unlink(&self, name: &Name) -> io::Result<()> {
-        Ok(rustix::fs::unlinkat(&self.fd, os(name), AtFlags::empty())?)
+        Ok(retry_on_intr(|| {
+            rustix::fs::unlinkat(&self.fd, os(name), AtFlags::empty())
+        })?)
     }
 
     pub(crate) fn remove_directory(&self, name: &Name) -> io::Result<()> {
-        Ok(rustix::fs::unlinkat(
-            &self.fd,
-            os(name),
-            AtFlags::REMOVEDIR,
-        )?)
+        Ok(retry_on_intr(|| {
+            rustix::fs::unlinkat(&self.fd, os(name), AtFlags::REMOVEDIR)
+        })?)
     }
 
     /// Sets the modification time of an entry that cannot be opened: a link or special.
     pub(crate) fn set_modified_at(&self, name: &Name, time: Time) -> io::Result<()> {
         let flags = AtFlags::SYMLINK_NOFOLLOW;
-        Ok(rustix::fs::utimensat(
-            &self.fd,
-            os(name),
-            &modified(time),
-            flags,
-        )?)
+        Ok(retry_on_intr(|| {
+            rustix::fs::utimensat(&self.fd, os(name), &modified(time), flags)
+        })?)
     }
 
     pub(crate) fn set_owner_at(&self, name: &Name, owner: Ids) -> io::Result<()> {
         let (uid, gid) = (Uid::from_raw(owner.uid), Gid::from_raw(owner.gid));
         let flags = AtFlags::SYMLINK_NOFOLLOW;
-        Ok(rustix::fs::chownat(
-            &self.fd,
-            os(name),
-            Some(uid),
-            Some(gid),
-            flags,
-        )?)
+        Ok(retry_on_intr(|| {
+            rustix::fs::chownat(&self.fd, os(name), Some(uid), Some(gid), flags)
+        })?)
     }
 
     /// Sets the mode of a special, which must not be opened. It was made by us a moment ago; a link
     /// in its place would be followed, so this is only asked for what is no link.
     pub(crate) fn set_mode_at(&self, name: &Name, mode: u32) -> io::Result<()> {
         let flags = OFlags::PATH | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-        let fd = rustix::fs::openat(&self.fd, os(name), flags, Mode::empty())?;
+        let fd = retry_on_intr(|| rustix::fs::openat(&self.fd, os(name), flags, Mode::empty()))?;
         File::new(fd).set_mode_by_path(mode)
     }
 
@@ -308,16 +301,16 @@ impl Directory {
 
     /// One barrier for everything written to the file system.
     pub(crate) fn sync_file_system(&self) -> io::Result<()> {
-        Ok(rustix::fs::syncfs(&self.fd)?)
+        Ok(retry_on_intr(|| rustix::fs::syncfs(&self.fd))?)
     }
 
     /// A barrier for the names in this directory.
     pub(crate) fn sync(&self) -> io::Result<()> {
-        Ok(rustix::fs::fsync(&self.fd)?)
+        Ok(retry_on_intr(|| rustix::fs::fsync(&self.fd))?)
     }
 
     pub(crate) fn usage(&self) -> io::Result<Usage> {
-        let room = rustix::fs::fstatvfs(&self.fd)?;
+        let room = retry_on_intr(|| rustix::fs::fstatvfs(&self.fd))?;
         let bytes = |blocks: u64| blocks.saturating_mul(room.f_frsize);
         Ok(Usage::new(
             (bytes(room.f_blocks), bytes(room.f_bavail)),
@@ -344,13 +337,15 @@ fn open_some(from: BorrowedFd<'_>, names: &[&Name]) -> io::Result<(OwnedFd, usiz
         let resolve =
             ResolveFlags::BENEATH | ResolveFlags::NO_SYMLINKS | ResolveFlags::NO_MAGICLINKS;
         let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
-        let opened = rustix::fs::openat2(
-            from,
-            OsStr::from_bytes(&path),
-            flags,
-            Mode::empty(),
-            resolve,
-        );
+        let opened = retry_on_intr(|| {
+            rustix::fs::openat2(
+                from,
+                OsStr::from_bytes(&path),
+                flags,
+                Mode::empty(),
+                resolve,
+            )
+        });
         match opened {
             Err(Errno::NOSYS | Errno::PERM) => HAS_OPENAT2.store(false, Ordering::Relaxed),
             other => return Ok((other?, used)),
@@ -363,9 +358,11 @@ fn open_some(from: BorrowedFd<'_>, names: &[&Name]) -> io::Result<(OwnedFd, usiz
 }
 
 /// Opens one directory by its name.
-fn open_one<P: rustix::path::Arg>(from: BorrowedFd<'_>, name: P) -> io::Result<OwnedFd> {
+fn open_one<P: rustix::path::Arg + Copy>(from: BorrowedFd<'_>, name: P) -> io::Result<OwnedFd> {
     let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-    Ok(rustix::fs::openat(from, name, flags, Mode::empty())?)
+    Ok(retry_on_intr(|| {
+        rustix::fs::openat(from, name, flags, Mode::empty())
+    })?)
 }
 
 fn os(name: &Name) -> &OsStr {
@@ -380,7 +377,7 @@ fn stat(at: BorrowedFd<'_>, name: &[u8]) -> io::Result<Stat> {
     } else {
         AtFlags::SYMLINK_NOFOLLOW | AtFlags::NO_AUTOMOUNT
     };
-    let found = rustix::fs::statx(at, OsStr::from_bytes(name), flags, WANTED)?;
+    let found = retry_on_intr(|| rustix::fs::statx(at, OsStr::from_bytes(name), flags, WANTED))?;
     Ok(converted(&found))
 }
 
@@ -425,6 +422,12 @@ fn modified(time: Time) -> Timestamps {
             tv_nsec: i64::from(time.nanos),
         },
     }
+}
+
+/// All mounts that this process sees; none without `/proc`.
+pub(crate) fn mounts() -> Vec<Mount> {
+    let list = std::fs::read_to_string("/proc/self/mountinfo").unwrap_or_default();
+    list.lines().filter_map(Mount::parse).collect()
 }
 
 /// Whether this process may do what root may: change owners, read everything.

@@ -17,6 +17,7 @@ use bytes::Bytes;
 use parking_lot::Mutex;
 
 use super::{Ids, Rename, Stat, StatKind};
+use crate::ancestry::Mount;
 
 /// What the standard library can keep everywhere.
 const CAPS: &[StoreCap] = &[
@@ -421,6 +422,11 @@ fn system_time(time: Time) -> SystemTime {
     };
     base.and_then(|base| base.checked_add(nanos))
         .unwrap_or(UNIX_EPOCH)
+}
+
+/// The standard library knows no mounts.
+pub(crate) fn mounts() -> Vec<Mount> {
+    Vec::new()
 }
 
 /// Without owners nobody is privileged to change them.

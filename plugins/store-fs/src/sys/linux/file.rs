@@ -10,7 +10,7 @@ use blit_contract::Time;
 use bytes::Bytes;
 use rustix::{
     fs::{Gid, Mode, SeekFrom, Uid, XattrFlags},
-    io::Errno,
+    io::{Errno, retry_on_intr},
 };
 
 use super::{Ids, Stat, c_name, modified, split_names, stat};
@@ -89,58 +89,65 @@ impl File {
     }
 
     pub(crate) fn set_size(&self, size_bytes: u64) -> io::Result<()> {
-        Ok(rustix::fs::ftruncate(&self.0, size_bytes)?)
+        Ok(retry_on_intr(|| {
+            rustix::fs::ftruncate(&self.0, size_bytes)
+        })?)
     }
 
     /// The first run of data at or after `offset`; `None` if there is none.
     pub(crate) fn next_data(&self, offset: u64) -> io::Result<Option<Range<u64>>> {
-        let start = match rustix::fs::seek(&self.0, SeekFrom::Data(offset)) {
+        let start = match retry_on_intr(|| rustix::fs::seek(&self.0, SeekFrom::Data(offset))) {
             Ok(start) => start,
             Err(Errno::NXIO) => return Ok(None),
             Err(error) => return Err(error.into()),
         };
-        let end = rustix::fs::seek(&self.0, SeekFrom::Hole(start))?;
+        let end = retry_on_intr(|| rustix::fs::seek(&self.0, SeekFrom::Hole(start)))?;
         Ok(Some(start..end))
     }
 
     pub(crate) fn sync(&self) -> io::Result<()> {
-        Ok(rustix::fs::fsync(&self.0)?)
+        Ok(retry_on_intr(|| rustix::fs::fsync(&self.0))?)
     }
 
     /// Asks the kernel to forget what it holds of the file, so that the next read asks the disk.
     pub(crate) fn forget_cache(&self) -> io::Result<()> {
-        Ok(rustix::fs::fadvise(
-            &self.0,
-            0,
-            None,
-            rustix::fs::Advice::DontNeed,
-        )?)
+        Ok(retry_on_intr(|| {
+            rustix::fs::fadvise(&self.0, 0, None, rustix::fs::Advice::DontNeed)
+        })?)
     }
 
     pub(crate) fn set_modified(&self, time: Time) -> io::Result<()> {
-        Ok(rustix::fs::futimens(&self.0, &modified(time))?)
+        Ok(retry_on_intr(|| {
+            rustix::fs::futimens(&self.0, &modified(time))
+        })?)
     }
 
     pub(crate) fn set_mode(&self, mode: u32) -> io::Result<()> {
-        Ok(rustix::fs::fchmod(&self.0, Mode::from_raw_mode(mode))?)
+        Ok(retry_on_intr(|| {
+            rustix::fs::fchmod(&self.0, Mode::from_raw_mode(mode))
+        })?)
     }
 
     /// Sets the mode of an object that is held, but not opened.
     pub(super) fn set_mode_by_path(&self, mode: u32) -> io::Result<()> {
         let path = format!("/proc/self/fd/{}", self.number());
-        Ok(rustix::fs::chmod(path, Mode::from_raw_mode(mode))?)
+        Ok(retry_on_intr(|| {
+            rustix::fs::chmod(path.as_str(), Mode::from_raw_mode(mode))
+        })?)
     }
 
     pub(crate) fn set_owner(&self, owner: Ids) -> io::Result<()> {
         let (uid, gid) = (Uid::from_raw(owner.uid), Gid::from_raw(owner.gid));
-        Ok(rustix::fs::fchown(&self.0, Some(uid), Some(gid))?)
+        Ok(retry_on_intr(|| {
+            rustix::fs::fchown(&self.0, Some(uid), Some(gid))
+        })?)
     }
 
     /// The names of all extended attributes. One call, if there are few or none.
     pub(crate) fn xattr_names(&self) -> io::Result<Vec<Bytes>> {
         let mut buffer = vec![0; 1_024];
         loop {
-            match rustix::fs::flistxattr(&self.0, &mut buffer[..]) {
+            match retry_on_intr(|| rustix::fs::flistxattr(&self.0, &mut buffer[..])) {
                 Ok(size) => {
                     buffer.truncate(size);
                     return Ok(split_names(&buffer).map(Bytes::copy_from_slice).collect());
@@ -158,7 +165,7 @@ impl File {
         let name = c_name(name)?;
         let mut buffer = vec![0; 4_096];
         loop {
-            match rustix::fs::fgetxattr(&self.0, &name, &mut buffer[..]) {
+            match retry_on_intr(|| rustix::fs::fgetxattr(&self.0, &name, &mut buffer[..])) {
                 Ok(size) => {
                     buffer.truncate(size);
                     return Ok(buffer.into());
@@ -173,15 +180,13 @@ impl File {
 
     pub(crate) fn set_xattr(&self, name: &[u8], value: &[u8]) -> io::Result<()> {
         let name = c_name(name)?;
-        Ok(rustix::fs::fsetxattr(
-            &self.0,
-            &name,
-            value,
-            XattrFlags::empty(),
-        )?)
+        Ok(retry_on_intr(|| {
+            rustix::fs::fsetxattr(&self.0, &name, value, XattrFlags::empty())
+        })?)
     }
 
     pub(crate) fn remove_xattr(&self, name: &[u8]) -> io::Result<()> {
-        Ok(rustix::fs::fremovexattr(&self.0, &c_name(name)?)?)
+        let name = c_name(name)?;
+        Ok(retry_on_intr(|| rustix::fs::fremovexattr(&self.0, &name))?)
     }
 }
