@@ -2,12 +2,12 @@
 //!
 //! This is the format and the policy; whoever runs transfers reads and writes the file.
 
-use std::{collections::BTreeMap, time::Duration};
+use std::collections::BTreeMap;
 
 use blit_contract::{Cost, History, Method, Sample};
 use serde::{Deserialize, Serialize};
 
-use crate::rates::bucket_of;
+use crate::rates::{Key, key_of, rate_of};
 
 /// The version of the lines.
 const VERSION: u32 = 1;
@@ -52,7 +52,7 @@ impl Record {
 /// The record as one line, without its end.
 #[must_use]
 pub fn encode(record: &Record) -> String {
-    // A record of strings and numbers has no value that JSON lacks, but an infinite rate; none is kept.
+    // Strings and whole numbers only: there is no record that JSON cannot say.
     serde_json::to_string(record).unwrap_or_default()
 }
 
@@ -70,7 +70,7 @@ pub fn decode(text: &str) -> (Vec<Record>, usize) {
     (records, broken)
 }
 
-/// The newest `records_max` records, as the text of a file.
+/// The newest `records_max` of `records`, which are the last, as the text of a file.
 #[must_use]
 pub fn compact(records: &[Record], records_max: usize) -> String {
     let newest = &records[records.len().saturating_sub(records_max)..];
@@ -84,51 +84,43 @@ pub fn compact(records: &[Record], records_max: usize) -> String {
 
 /// Rates from the records of one route: the median of the newest, so that one bad run does not count.
 #[derive(Debug, Clone, Default)]
-pub struct MeasuredHistory(BTreeMap<(Method, u8), f64>);
+pub struct MeasuredHistory(BTreeMap<Key, f64>);
 
 impl MeasuredHistory {
-    /// What `records` say of the route between two stores over a transport.
+    /// What `records`, the newest last, say of the route between two stores over a transport.
     #[must_use]
     pub fn of(records: &[Record], route: (&str, &str, &str)) -> Self {
-        let mut rates: BTreeMap<_, Vec<f64>> = BTreeMap::new();
         let on_route =
             |record: &&Record| (&*record.source, &*record.target, &*record.transport) == route;
-        for record in records.iter().rev().filter(on_route) {
-            let Sample {
-                method,
-                files,
-                bytes,
-                took,
-                ..
-            } = record.sample;
-            if took > Duration::ZERO && bytes > 0 {
-                let key = (method, bucket_of(bytes / files.max(1)));
-                let newest = rates.entry(key).or_default();
-                if newest.len() < RECENT {
-                    newest.push(bytes as f64 / took.as_secs_f64());
-                }
+        let mut rates: BTreeMap<_, Vec<f64>> = BTreeMap::new();
+        let newest_first = records.iter().rev().filter(on_route);
+        for (key, rate) in newest_first.filter_map(|record| rate_of(&record.sample)) {
+            let newest = rates.entry(key).or_default();
+            if newest.len() < RECENT {
+                newest.push(rate);
             }
         }
-        Self(
-            rates
-                .into_iter()
-                .map(|(key, rates)| (key, median(rates)))
-                .collect(),
-        )
+        let medians = rates
+            .into_iter()
+            .filter_map(|(key, rates)| Some((key, median(rates)?)));
+        Self(medians.collect())
     }
 }
 
-fn median(mut rates: Vec<f64>) -> f64 {
+fn median(mut rates: Vec<f64>) -> Option<f64> {
     rates.sort_by(f64::total_cmp);
-    rates.get(rates.len() / 2).copied().unwrap_or_default()
+    rates.get(rates.len() / 2).copied()
 }
 
 impl History for MeasuredHistory {
     fn cost(&self, method: Method, size_bytes: u64) -> Option<Cost> {
-        let rate = self.0.get(&(method, bucket_of(size_bytes)))?;
+        let rate = self.0.get(&key_of(method, size_bytes))?;
         Some(Cost {
             bytes_per_sec: *rate,
             ..Cost::default()
         })
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,8 +1,9 @@
-//! The default planner: pure, streaming, deterministic by seed.
+//! The default planner: pure, streaming, deterministic.
 //!
-//! No I/O, no clock, no randomness but the seed: the same differences, history and seed give the same
-//! plan. Where to look: `planner` turns differences into work; `window` orders the tail; `rates` and
-//! `history` are what earlier runs measured.
+//! No I/O, no clock, no random choice: the same differences, arriving in the same way, with the same
+//! history give the same plan. Where to look: `planner` turns differences into work; `round` gathers
+//! and orders a bounded look ahead; `stripes` cuts one large file; `rates` and `history` are what this
+//! run and earlier ones measured.
 
 #![forbid(unsafe_code)]
 #![deny(missing_docs)]
@@ -10,15 +11,13 @@
 mod history;
 mod planner;
 mod rates;
-mod window;
+mod round;
+mod stripes;
 
 pub use history::{MeasuredHistory, Record, compact, decode, encode};
 pub use planner::{DESCRIPTOR, DefaultPlanner};
-pub use rates::{Rate, bucket_of};
+pub use rates::Rate;
 
 blit_registry::register!(Planner, &DESCRIPTOR, |_| {
     Ok(std::sync::Arc::new(DefaultPlanner::default()))
 });
-
-#[cfg(test)]
-mod tests;

@@ -2,8 +2,7 @@
 
 use std::{collections::BTreeMap, time::Duration};
 
-use blit_contract::{Cost, Method, Sample};
-use serde::{Deserialize, Serialize};
+use blit_contract::{Method, Sample};
 
 /// The smallest size bucket ends here; each next one is four times larger.
 const FIRST_BUCKET_BYTES: u64 = 4 << 10;
@@ -14,70 +13,111 @@ const NEW_WEIGHT: f64 = 0.3;
 /// Samples shorter than this measure the clock.
 const SAMPLE_MIN: Duration = Duration::from_micros(100);
 
-/// The size bucket of a file: 0 up to 4 KiB, 1 up to 16 KiB, and so on by powers of four.
-#[must_use]
-pub fn bucket_of(size_bytes: u64) -> u8 {
-    let mut bucket = 0;
+/// A method, and where the bucket of the sizes that it moved ends.
+pub(crate) type Key = (Method, u64);
+
+/// The bucket of files of `size_bytes`, which ends at 4 KiB times a power of four.
+pub(crate) fn key_of(method: Method, size_bytes: u64) -> Key {
     let mut end = FIRST_BUCKET_BYTES;
-    while size_bytes > end && bucket < 20 {
+    while end < size_bytes {
         end = end.saturating_mul(4);
-        bucket += 1;
     }
-    bucket
+    (method, end)
 }
 
-/// What was measured of one method at one size.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
+/// What a sample says in bytes per second, and about which method and size; `None` if it says nothing.
+pub(crate) fn rate_of(sample: &Sample) -> Option<(Key, f64)> {
+    if sample.took < SAMPLE_MIN || sample.bytes == 0 {
+        return None;
+    }
+    let key = key_of(sample.method, sample.bytes / sample.files.max(1));
+    Some((key, sample.bytes as f64 / sample.took.as_secs_f64()))
+}
+
+/// What was measured of one method at sizes of one bucket.
+#[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Rate {
-    /// Bytes per second.
-    pub bytes_per_sec: f64,
+    /// How it was moved.
+    pub method: Method,
+    /// The largest size of the bucket: 4 KiB times a power of four.
+    pub size_bytes_max: u64,
+    /// Bytes per second; newer measurements count more.
+    pub bytes_per_second: f64,
     /// How many measurements it rests on.
     pub samples: u64,
 }
 
-impl Rate {
-    /// The cost of moving bytes at this rate.
-    #[must_use]
-    pub fn cost(&self) -> Cost {
-        Cost {
-            bytes_per_sec: self.bytes_per_sec,
-            ..Cost::default()
-        }
+/// Rates by method and size bucket.
+#[derive(Debug, Default)]
+pub(crate) struct Rates(BTreeMap<Key, Rate>);
+
+impl Rates {
+    /// Learns from a measurement.
+    pub(crate) fn learn(&mut self, sample: &Sample) {
+        let Some((key, measured)) = rate_of(sample) else {
+            return;
+        };
+        let fresh = Rate {
+            method: key.0,
+            size_bytes_max: key.1,
+            bytes_per_second: measured,
+            samples: 0,
+        };
+        let rate = self.0.entry(key).or_insert(fresh);
+        rate.bytes_per_second += (measured - rate.bytes_per_second) * NEW_WEIGHT;
+        rate.samples += 1;
     }
 
-    fn learn(&mut self, bytes_per_sec: f64) {
-        self.bytes_per_sec = if self.samples == 0 {
-            bytes_per_sec
-        } else {
-            self.bytes_per_sec * (1.0 - NEW_WEIGHT) + bytes_per_sec * NEW_WEIGHT
-        };
-        self.samples += 1;
+    /// What is known of a method at about that size.
+    pub(crate) fn get(&self, method: Method, size_bytes: u64) -> Option<Rate> {
+        self.0.get(&key_of(method, size_bytes)).copied()
+    }
+
+    /// Everything, by method and size.
+    pub(crate) fn all(&self) -> Vec<Rate> {
+        self.0.values().copied().collect()
     }
 }
 
-/// Rates by method and size bucket.
-#[derive(Debug, Clone, Default, PartialEq)]
-pub(crate) struct Rates(BTreeMap<(Method, u8), Rate>);
+#[cfg(test)]
+mod tests {
+    use super::*;
 
-impl Rates {
-    pub(crate) fn learn(&mut self, sample: &Sample) {
-        if sample.took < SAMPLE_MIN || sample.bytes == 0 {
-            return;
-        }
-        let size = sample.bytes / sample.files.max(1);
-        let rate = sample.bytes as f64 / sample.took.as_secs_f64();
-        let key = (sample.method, bucket_of(size));
-        self.0.entry(key).or_default().learn(rate);
+    fn sample(bytes: u64, took: Duration) -> Sample {
+        Sample::new(Method::Pump, 1, bytes, took)
     }
 
-    pub(crate) fn get(&self, method: Method, size_bytes: u64) -> Option<Rate> {
-        self.0.get(&(method, bucket_of(size_bytes))).copied()
+    #[test]
+    fn buckets_end_at_4_kib_times_powers_of_four_and_hold_every_size() {
+        let end = |size| key_of(Method::Pump, size).1;
+        assert_eq!([end(0), end(4096), end(4097)], [4096, 4096, 16_384]);
+        assert_eq!(end(1 << 20), 1 << 20);
+        assert_eq!(end(u64::MAX), u64::MAX);
     }
 
-    pub(crate) fn all(&self) -> Vec<(Method, u8, Rate)> {
-        let rates = self.0.iter();
-        rates
-            .map(|((method, bucket), rate)| (*method, *bucket, *rate))
-            .collect()
+    #[test]
+    fn the_mean_size_of_the_files_chooses_the_bucket() {
+        let took = Duration::from_secs(1);
+        let many = Sample::new(Method::Pack, 1_000, 1_000 * 5_000, took);
+        assert_eq!(rate_of(&many), Some(((Method::Pack, 16_384), 5e6)));
+    }
+
+    #[test]
+    fn one_slow_run_does_not_rule_the_next() {
+        let mut rates = Rates::default();
+        rates.learn(&sample(1_000_000, Duration::from_millis(100)));
+        rates.learn(&sample(1_000_000, Duration::from_secs(10)));
+        let rate = rates.get(Method::Pump, 1_000_000).unwrap();
+        assert_eq!(rate.samples, 2);
+        assert!((rate.bytes_per_second - 7.03e6).abs() < 1.0, "{rate:?}");
+    }
+
+    #[test]
+    fn what_only_measures_the_clock_teaches_nothing() {
+        let mut rates = Rates::default();
+        rates.learn(&sample(1_000, Duration::ZERO));
+        rates.learn(&sample(1_000, Duration::from_micros(99)));
+        rates.learn(&sample(0, Duration::from_secs(1)));
+        assert_eq!(rates.all(), []);
     }
 }
