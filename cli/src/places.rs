@@ -1,6 +1,7 @@
 //! What was typed as SRC, DST or PATH, and which store holds it.
 
 use std::{
+    cmp::Reverse,
     ffi::{OsStr, OsString},
     path::{Path, PathBuf},
     sync::Arc,
@@ -123,7 +124,8 @@ fn siblings(path: &Path) -> Option<String> {
         .take(SIBLINGS_READ_MAX)
         .filter_map(|entry| Some(entry.ok()?.file_name()))
         .collect();
-    names.sort();
+    let typed = path.strip_prefix(above).unwrap_or(path).as_os_str();
+    names.sort_by_cached_key(|name| (Reverse(shared_prefix(name, typed)), name.clone()));
     let shown_names: Vec<String> = names
         .iter()
         .take(SIBLINGS_SHOWN)
@@ -135,6 +137,12 @@ fn siblings(path: &Path) -> Option<String> {
         (_, false) => format!("{above} exists and contains: {}", shown_names.join(", ")),
         (_, true) => format!("{above} exists and contains: {}, …", shown_names.join(", ")),
     })
+}
+
+/// How many bytes both begin with: what was meant often begins as it was typed.
+fn shared_prefix(a: &OsStr, b: &OsStr) -> usize {
+    let pairs = a.as_encoded_bytes().iter().zip(b.as_encoded_bytes());
+    pairs.take_while(|(a, b)| a == b).count()
 }
 
 fn is_directory(path: &Path) -> bool {
@@ -177,7 +185,7 @@ mod tests {
         let above = directory.path().display();
         assert_eq!(
             error.cause,
-            [format!("{above} exists and contains: papers, photos")]
+            [format!("{above} exists and contains: photos, papers")]
         );
         assert_eq!(error.exit().code(), 5);
     }

@@ -46,10 +46,7 @@ async fn hint(app: &App, trip: &Trip) -> Option<String> {
     }
     let inside = names_in(app, &source.path).await?;
     let there = names_in(app, &leg.target).await?;
-    let shared = inside.intersection(&there).count();
-    if there.contains(&names[0].target) || shared == 0 || shared * 2 < inside.len() {
-        return None;
-    }
+    let shared = telling(&inside, &there, &names[0].target)?;
     Some(format!(
         "{} already has {} of the {} of {typed}; did you mean \"{typed}/\"?",
         with_slash(&leg.target),
@@ -57,6 +54,12 @@ async fn hint(app: &App, trip: &Trip) -> Option<String> {
         units::entries(inside.len() as u64),
         typed = source.shown(),
     ))
+}
+
+/// How many names of the source the destination has, if that is at least half and not the source itself.
+fn telling(inside: &HashSet<Name>, there: &HashSet<Name>, own: &Name) -> Option<usize> {
+    let shared = inside.intersection(there).count();
+    (shared > 0 && shared * 2 >= inside.len() && !there.contains(own)).then_some(shared)
 }
 
 fn is_directory(path: &Path) -> bool {
@@ -80,3 +83,22 @@ async fn names_in(app: &App, path: &Path) -> Option<HashSet<Name>> {
 }
 
 const NAMES_MAX: usize = 10_000;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn half_of_the_names_are_telling_unless_the_source_is_there_itself() {
+        let set = |names: &[&str]| -> HashSet<Name> {
+            let name = |name: &&str| Name::new(name.as_bytes()).unwrap();
+            names.iter().map(name).collect()
+        };
+        let own = Name::new(*b"photos").unwrap();
+        let telling = |inside: &[&str], there: &[&str]| telling(&set(inside), &set(there), &own);
+        assert_eq!(telling(&["a", "b", "c", "d"], &["a", "b", "x"]), Some(2));
+        assert_eq!(telling(&["a", "b", "c", "d"], &["a", "x"]), None);
+        assert_eq!(telling(&["a"], &["a", "photos"]), None);
+        assert_eq!(telling(&[], &["a"]), None);
+    }
+}
