@@ -31,6 +31,14 @@ pub(crate) fn choose(
 mod tests {
     use super::*;
 
+    /// The flag, the variables, whether it is a terminal, and whether there is colour then.
+    type Row = (
+        ColorWhen,
+        &'static [(&'static str, &'static str)],
+        bool,
+        bool,
+    );
+
     fn chosen(flag: ColorWhen, set: &[(&str, &str)], is_terminal: bool) -> bool {
         let variable = |name: &str| {
             let found = set.iter().find(|(known, _)| *known == name);
@@ -42,7 +50,7 @@ mod tests {
     #[test]
     fn the_flag_beats_the_variables_and_they_beat_the_terminal() {
         use ColorWhen::{Always, Auto, Never};
-        let table: &[(ColorWhen, &[(&str, &str)], bool, bool)] = &[
+        let table: &[Row] = &[
             (Auto, &[], true, true),
             (Auto, &[], false, false),
             (Auto, &[("TERM", "dumb")], true, false),
