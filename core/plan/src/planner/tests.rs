@@ -14,7 +14,7 @@ use blit_contract::{
 use futures_util::{FutureExt, StreamExt, stream};
 use proptest::{
     prelude::*,
-    test_runner::{TestCaseResult, TestRunner},
+    test_runner::{TestCaseResult, TestRng, TestRunner},
 };
 
 use super::*;
@@ -140,6 +140,15 @@ fn kinds() -> impl Strategy<Value = DiffKind> {
     ]
 }
 
+/// Bytes per second of any machine, and what no machine has.
+fn rates() -> impl Strategy<Value = Option<f64>> {
+    prop_oneof![
+        1 => Just(None),
+        4 => (1e6..8e9).prop_map(Some),
+        1 => prop::num::f64::ANY.prop_map(Some),
+    ]
+}
+
 prop_compose! {
     fn diffs()(size in sizes(), kind in kinds(), holes: bool, attempt in 0_u8..20) -> Diff {
         let mut diff = diff(0, size, kind);
@@ -212,8 +221,9 @@ fn ranges_end(ranges: &HashMap<RelPath, Vec<(u64, u64)>>, diff: &Diff) -> bool {
 
 #[test]
 fn each_difference_is_covered_once_for_a_fixed_seed_too() {
-    let mut runner = TestRunner::deterministic();
-    runner
+    let config = ProptestConfig::with_cases(64);
+    let seeded = TestRng::deterministic_rng(config.rng_algorithm);
+    TestRunner::new_with_rng(config, seeded)
         .run(&inputs(), |steps| check_coverage(&steps))
         .unwrap();
 }
@@ -303,7 +313,7 @@ proptest! {
     fn stripes_fit_their_workers_whatever_the_rate(
         size in STRIPED_BYTES_MIN..1 << 50,
         workers in 2_u32..64,
-        rate in prop::option::of(prop::num::f64::ANY),
+        rate in rates(),
     ) {
         let diff = diff(0, size, DiffKind::Content);
         let works: Vec<Work> = Stripes::new(diff, workers, rate).take(2_000).collect();
@@ -315,6 +325,7 @@ proptest! {
             prop_assert_eq!(start, at);
             prop_assert!(length >= STRIPE_BYTES_MIN || end == size);
             prop_assert!(length <= STRIPE_BYTES_MAX);
+            prop_assert_eq!(start % STRIPE_ALIGN_BYTES, 0);
             at = end;
         }
         prop_assert!(at == size || works.len() == 2_000);
@@ -346,6 +357,13 @@ fn large_files_go_first_and_the_largest_before_the_others() {
         ("000001", 2),
     ];
     assert_eq!(order, expected.map(|(path, all)| (path.to_owned(), all)));
+}
+
+#[test]
+fn small_files_leave_in_the_order_in_which_they_came() {
+    let seen = items(run(striping(4, &NoHistory), &content(&[300_000; 1_000])));
+    let paths = seen.iter().flat_map(|item| covered(&item.work));
+    assert!(paths.map(|(diff, ..)| diff.path.to_string()).is_sorted());
 }
 
 #[test]
@@ -460,6 +478,29 @@ fn the_rate_of_earlier_parts_sets_the_stripe() {
     planner.observe(&Outcome::new(0, Some(sample)));
     assert_eq!(parts(&planner, &NoHistory), 4096 / 128);
     assert_eq!(planner.rates().len(), 1);
+}
+
+#[test]
+fn however_fast_each_worker_gets_a_part() {
+    let diff = diff(0, 1 << 30, DiffKind::Content);
+    assert_eq!(Stripes::new(diff, 4, Some(f64::INFINITY)).count(), 4);
+}
+
+/// A history that has heard of every method, but measured none.
+struct Unmeasured;
+
+impl History for Unmeasured {
+    fn cost(&self, _method: Method, _size_bytes: u64) -> Option<Cost> {
+        Some(Cost::default())
+    }
+}
+
+#[test]
+fn a_cost_without_a_rate_does_not_hide_what_was_measured() {
+    let planner = DefaultPlanner::default();
+    let sample = Sample::new(Method::Pump, 1, 64 << 20, Duration::from_millis(125));
+    planner.observe(&Outcome::new(0, Some(sample)));
+    assert_eq!(parts(&planner, &Unmeasured), 4096 / 128);
 }
 
 #[test]
