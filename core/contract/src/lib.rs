@@ -15,6 +15,7 @@
 mod caps;
 mod change;
 mod context;
+mod digest;
 mod entry;
 mod error;
 mod event;
@@ -28,6 +29,7 @@ mod transport;
 pub use caps::{Cost, Demands, Limits, StoreCap, StoreCaps, Support, TransportCap, TransportCaps};
 pub use change::{Applied, MetaOp};
 pub use context::{Cancel, Cx, Descriptor};
+pub use digest::ContentHasher;
 pub use entry::{Attributes, Entry, EntryBatch, Identity, Kind, Special, Time};
 pub use error::{Error, ErrorKind, Result, Retry};
 pub use event::{

@@ -385,7 +385,7 @@ pub struct Staged {
     pub size: u64,
     /// What could not be kept.
     pub losses: Vec<Loss>,
-    /// The BLAKE3 digest of what the source read; set by the engine if the policy says `verify`.
+    /// The digest ([`crate::ContentHasher`]) of what the source read; set by the engine if the policy says `verify`.
     pub digest: Option<[u8; 32]>,
     /// The store's own.
     pub token: Box<dyn StagedToken>,

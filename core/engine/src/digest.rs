@@ -1,24 +1,29 @@
 //! The digest of a file's content.
 
-use blit_contract::{Cx, Reader, Result};
+use blit_contract::{ContentHasher, Cx, Reader, Result};
 
 /// How much is read at a time: large enough for full disk speed, small enough to stop soon.
 const STEP_BYTES: u64 = 1 << 20;
 
-/// The BLAKE3 digest of the file. Holes count as the zeros that they read as.
+/// The digest of the file, whose holes are not read.
 ///
 /// # Errors
 /// `Changed` if the file changed while it was read.
 pub(crate) async fn of(cx: &Cx, reader: &dyn Reader) -> Result<[u8; 32]> {
     let size = reader.entry().size;
-    let mut hasher = blake3::Hasher::new();
+    let mut hasher = ContentHasher::default();
     let mut at = 0;
-    while at < size {
-        cx.check()?;
-        let end = size.min(at + STEP_BYTES);
-        hasher.update(&reader.read(at..end).await?);
-        at = end;
+    while let Some(data) = reader.extent(at).await? {
+        hasher.skip(data.start.saturating_sub(at));
+        at = data.start.max(at);
+        while at < data.end {
+            cx.check()?;
+            let end = data.end.min(at + STEP_BYTES);
+            hasher.update(&reader.read(at..end).await?);
+            at = end;
+        }
     }
+    hasher.skip(size.saturating_sub(at));
     reader.check_unchanged().await?;
-    Ok(*hasher.finalize().as_bytes())
+    Ok(hasher.finish())
 }

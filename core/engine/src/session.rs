@@ -9,8 +9,8 @@ use std::{
 };
 
 use blit_contract::{
-    Cancel, Cx, EndState, Error, ErrorKind, Event, Item, ItemOp, Loss, Phase, Problem, RelPath,
-    Result, Side,
+    Cancel, Cx, EndState, Error, ErrorKind, Event, Item, ItemOp, Loss, Method, Outcome, Phase,
+    Planner, Problem, RelPath, Result, Sample, Side,
 };
 use blit_wire::Verb;
 use parking_lot::Mutex;
@@ -87,6 +87,7 @@ pub(crate) struct Session {
     pub(crate) clock: Arc<dyn Clock>,
     /// Told once a second: whoever holds a partial batch lets it go.
     pub(crate) tick: Notify,
+    planner: Arc<dyn Planner>,
     events: mpsc::Sender<Event>,
     user: Cancel,
     report: Mutex<Report>,
@@ -104,6 +105,7 @@ impl Session {
             cx: Cx::new(job.cancel.child()),
             clock,
             tick: Notify::new(),
+            planner: Arc::clone(&job.planner),
             events: job.events.clone(),
             user: job.cancel.clone(),
             report: Mutex::new(Report::default()),
@@ -111,6 +113,19 @@ impl Session {
             target_io_errors: AtomicU32::new(0),
             waiting_for: Mutex::new(Some("the source")),
         }
+    }
+
+    /// Lets the planner learn how a piece of work went: files and bytes since `started`.
+    pub(crate) fn observe(
+        &self,
+        item: u64,
+        method: Method,
+        (files, bytes): (usize, usize),
+        started: Duration,
+    ) {
+        let took = self.clock.now().saturating_sub(started);
+        let sample = Sample::new(method, files as u64, bytes as u64, took);
+        self.planner.observe(&Outcome::new(item, Some(sample)));
     }
 
     /// Changes the report.

@@ -97,7 +97,17 @@ impl SourceRole {
         let listing_control = Arc::clone(&control);
         tasks.spawn(async move { lister.run(&listing_control).await });
         tasks.spawn(async move { sender.run(wanted).await });
-        let settled = self.listen(&mut incoming, &mut machine, needs).await?;
+        let settled = {
+            let listening = self.listen(&mut incoming, &mut machine, needs);
+            tokio::pin!(listening);
+            loop {
+                tokio::select! {
+                    settled = &mut listening => break settled?,
+                    // A part that fails ends the whole: the target would wait for ever.
+                    Some(ended) = tasks.join_next() => joined(ended)?,
+                }
+            }
+        };
         while let Some(ended) = tasks.join_next().await {
             joined(ended)?;
         }

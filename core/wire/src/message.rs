@@ -128,7 +128,7 @@ pub struct Payload {
 pub enum Body {
     /// Attributes, each beside its need.
     Attributes(Vec<(Diff, Result<SmallFile>)>),
-    /// BLAKE3 digests, each beside its need, with the entry as it was when it was read.
+    /// Digests of content, each beside its need.
     Digests(Vec<(Diff, Result<[u8; 32]>)>),
     /// A whole file, as an open reader. Only where both roles share a process.
     File(Diff, Result<Box<dyn Reader>>),

@@ -3,8 +3,8 @@
 use std::{io, sync::Arc};
 
 use blit_contract::{
-    Cx, Durability, Entry, Error, ErrorKind, Name, Published, RelPath, Replace, Result, Staged,
-    WritePolicy,
+    ContentHasher, Cx, Durability, Entry, Error, ErrorKind, Name, Published, RelPath, Replace,
+    Result, Staged, WritePolicy,
 };
 use bytes::Bytes;
 
@@ -77,25 +77,32 @@ fn barrier<'a>(
 
 /// Reads the file back from storage and compares it with what the source read.
 fn verify(path: &RelPath, file: &StagedFile, digest: Option<[u8; 32]>) -> Result<()> {
-    const STEP_BYTES: usize = 1 << 20;
+    const STEP_BYTES: u64 = 1 << 20;
     let Some(digest) = digest else {
         return Ok(());
     };
     let failed = |cause| error("read back", &cause).at(path);
     let file = &file.unborn.file;
     file.forget_cache().map_err(failed)?;
-    let mut hasher = blake3::Hasher::new();
-    let mut buffer = vec![0; STEP_BYTES];
+    let mut hasher = ContentHasher::default();
+    let mut buffer = vec![0; STEP_BYTES as usize];
+    let size = file.stat().map_err(failed)?.size;
     let mut at = 0;
-    loop {
-        let filled = file.read_at(&mut buffer, at).map_err(failed)?;
-        hasher.update(&buffer[..filled]);
-        at += filled as u64;
-        if filled < STEP_BYTES {
-            break;
+    while let Some(data) = file.next_data(at).map_err(failed)? {
+        hasher.skip(data.start.saturating_sub(at));
+        at = data.start.max(at);
+        while at < data.end {
+            let step = STEP_BYTES.min(data.end - at) as usize;
+            let filled = file.read_at(&mut buffer[..step], at).map_err(failed)?;
+            if filled == 0 {
+                return Err(Error::new(ErrorKind::Corrupt, "read back").at(path));
+            }
+            hasher.update(&buffer[..filled]);
+            at += filled as u64;
         }
     }
-    if *hasher.finalize().as_bytes() == digest {
+    hasher.skip(size.saturating_sub(at));
+    if hasher.finish() == digest {
         Ok(())
     } else {
         Err(Error::new(ErrorKind::Corrupt, "read back").at(path))

@@ -125,7 +125,7 @@ fn verify(node: &Node, digest: Option<[u8; 32]>) -> Result<()> {
         Error::new(ErrorKind::Bug, "verify").because("there is no digest to compare with")
     })?;
     let content = node.file().map(|file| file.content.read_all());
-    if blake3::hash(&content.unwrap_or_default()) != wanted {
+    if blit_contract::ContentHasher::digest(&content.unwrap_or_default()) != wanted {
         return Err(Error::new(ErrorKind::Corrupt, "verify"));
     }
     Ok(())

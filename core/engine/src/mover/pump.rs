@@ -1,6 +1,6 @@
 //! Moves bytes through memory: works between any two stores.
 
-use blit_contract::Result;
+use blit_contract::{ContentHasher, Result};
 
 use super::{Step, next_data};
 
@@ -9,10 +9,12 @@ const CHUNK_BYTES: u64 = 1 << 20;
 
 /// Copies the data of the range chunk by chunk: while one is written, the next is read.
 pub(super) async fn pump(step: &Step<'_>, with_digest: bool) -> Result<Option<[u8; 32]>> {
-    let mut hasher = with_digest.then(blake3::Hasher::new);
+    let mut hasher = with_digest.then(ContentHasher::default);
     let mut at = step.range.start;
     while let Some(data) = next_data(step, at).await? {
-        hash_hole(&mut hasher, data.start - at);
+        if let Some(hasher) = &mut hasher {
+            hasher.skip(data.start - at);
+        }
         at = data.start;
         let mut ahead = step.reader.read(at..data.end.min(at + CHUNK_BYTES)).await?;
         loop {
@@ -36,17 +38,8 @@ pub(super) async fn pump(step: &Step<'_>, with_digest: bool) -> Result<Option<[u
             (step.on_bytes)(size);
         }
     }
-    hash_hole(&mut hasher, step.range.end - at);
-    Ok(hasher.map(|hasher| *hasher.finalize().as_bytes()))
-}
-
-/// A hole reads as zeros, and is part of the content.
-fn hash_hole(hasher: &mut Option<blake3::Hasher>, mut size_bytes: u64) {
-    const ZEROS: [u8; 65_536] = [0; 65_536];
-    let Some(hasher) = hasher else { return };
-    while size_bytes > 0 {
-        let step = size_bytes.min(ZEROS.len() as u64);
-        hasher.update(&ZEROS[..step as usize]);
-        size_bytes -= step;
-    }
+    Ok(hasher.map(|mut hasher| {
+        hasher.skip(step.range.end - at);
+        hasher.finish()
+    }))
 }

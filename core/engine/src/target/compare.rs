@@ -184,12 +184,12 @@ impl Comparer {
                 let at = path.join(source.name.clone());
                 self.site.store.stat(&self.site.session.cx, &at).await?
             } else {
-                cursor.seek(&source.name, &mut extras).await?
+                cursor.seek(&source.name, &mut extras).await
             };
             self.entry(&path, source, target, &mut actions).await?;
         }
         if batch.last && self.wants_extras {
-            while let Some(entry) = cursor.next().await? {
+            while let Some(entry) = cursor.next().await {
                 extras.push(entry);
             }
         }

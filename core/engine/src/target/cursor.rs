@@ -2,7 +2,7 @@
 
 use std::{collections::VecDeque, sync::Arc};
 
-use blit_contract::{Entry, EntryBatch, ErrorKind, ListOptions, Name, RelPath, Result};
+use blit_contract::{Entry, EntryBatch, ListOptions, Name, RelPath, Result};
 use futures_util::StreamExt;
 use tokio::{sync::mpsc, task::AbortHandle};
 
@@ -52,46 +52,38 @@ impl Cursor {
     }
 
     /// The entry called `name`, if there is one; the entries before it go to `extras`.
-    pub(super) async fn seek(
-        &mut self,
-        name: &Name,
-        extras: &mut Vec<Entry>,
-    ) -> Result<Option<Entry>> {
-        while let Some(entry) = self.next().await? {
+    pub(super) async fn seek(&mut self, name: &Name, extras: &mut Vec<Entry>) -> Option<Entry> {
+        while let Some(entry) = self.next().await {
             match entry.name.cmp(name) {
                 std::cmp::Ordering::Less => extras.push(entry),
-                std::cmp::Ordering::Equal => return Ok(Some(entry)),
+                std::cmp::Ordering::Equal => return Some(entry),
                 std::cmp::Ordering::Greater => {
                     self.entries.push_front(entry);
-                    return Ok(None);
+                    return None;
                 }
             }
         }
-        Ok(None)
+        None
     }
 
     /// The next entry in the order of names.
-    pub(super) async fn next(&mut self) -> Result<Option<Entry>> {
+    pub(super) async fn next(&mut self) -> Option<Entry> {
         loop {
             if let Some(entry) = self.entries.pop_front() {
-                return Ok(Some(entry));
+                return Some(entry);
             }
-            let Some(batches) = &mut self.batches else {
-                return Ok(None);
-            };
+            let batches = self.batches.as_mut()?;
             match batches.recv().await {
                 None => self.batches = None,
                 Some(Ok(batch)) => {
                     self.problems.extend(batch.problems);
                     self.entries = batch.entries.into();
                 }
-                // It went away since its parent was read: there is nothing to compare with.
-                Some(Err(error))
-                    if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::Vanished) =>
-                {
+                // It was there when its parent was read: what is in it is not known now.
+                Some(Err(error)) => {
+                    self.problems.push(error);
                     self.batches = None;
                 }
-                Some(Err(error)) => return Err(error),
             }
         }
     }

@@ -5,8 +5,8 @@ mod ranges;
 use std::sync::Arc;
 
 use blit_contract::{
-    Diff, DiffKind, EndState, Error, ErrorKind, Item, ItemOp, MetaOp, Method, ReadItem,
-    ReadOptions, Reader, Replace, Result, Side, SmallFile, WriteOptions,
+    ContentHasher, Diff, DiffKind, EndState, Error, ErrorKind, Item, ItemOp, MetaOp, Method,
+    ReadItem, ReadOptions, Reader, Replace, Result, Side, SmallFile, WriteOptions,
 };
 use blit_wire::{Body, Payload, Verb};
 use tokio::{
@@ -52,7 +52,7 @@ pub(super) async fn run(
             queue: queue.clone(),
         };
         writers.spawn(async move {
-            let done = taker.take(payload.body).await;
+            let done = taker.take(payload.item, payload.body).await;
             drop(place);
             done
         });
@@ -73,18 +73,18 @@ struct Taker {
 }
 
 impl Taker {
-    async fn take(&self, body: Body) -> Result<()> {
+    async fn take(&self, item: u64, body: Body) -> Result<()> {
         match body {
             Body::Attributes(answers) => self.attributes(answers).await,
             Body::Digests(answers) => self.digests(answers).await,
             Body::File(diff, reader) => match reader {
                 Ok(reader) => {
-                    let staged = self.copy(&diff, &*reader).await;
+                    let staged = self.copy(item, &diff, &*reader).await;
                     self.hand_on(diff, staged).await
                 }
                 Err(error) => self.failed(Side::Source, diff, error).await,
             },
-            Body::Pack(answers) => self.pack(answers).await,
+            Body::Pack(answers) => self.pack(item, answers).await,
             Body::Range(part, reader) => {
                 if let Some((diff, staged)) = self.ranges.take(&self.site, part, reader).await {
                     self.hand_on(diff, staged).await?;
@@ -96,7 +96,7 @@ impl Taker {
     }
 
     /// Stages small files in one call.
-    async fn pack(&self, answers: Vec<(Diff, Result<SmallFile>)>) -> Result<()> {
+    async fn pack(&self, item: u64, answers: Vec<(Diff, Result<SmallFile>)>) -> Result<()> {
         let site = &self.site;
         let mut diffs = Vec::with_capacity(answers.len());
         let mut files = Vec::with_capacity(answers.len());
@@ -106,7 +106,7 @@ impl Taker {
                 Ok(mut file) => {
                     file.path = diff.path.clone();
                     file.replace = diff.replace.clone();
-                    let digest = || *blake3::hash(&file.content).as_bytes();
+                    let digest = || ContentHasher::digest(&file.content);
                     digests.push(site.policy.verify.then(digest));
                     diff.entry = file.entry.clone();
                     diffs.push(diff);
@@ -115,10 +115,17 @@ impl Taker {
                 Err(error) => self.failed(Side::Source, diff, error).await?,
             }
         }
+        let started = site.session.clock.now();
+        let (count, bytes) = (
+            files.len(),
+            files.iter().map(|file| file.content.len()).sum(),
+        );
         let staged = site
             .store
             .write_batch(&site.session.cx, site.policy, files)
             .await?;
+        site.session
+            .observe(item, Method::Pack, (count, bytes), started);
         let mut ready = Vec::with_capacity(staged.len());
         for ((diff, digest), staged) in diffs.into_iter().zip(digests).zip(staged) {
             match staged {
@@ -140,6 +147,7 @@ impl Taker {
     /// Copies one file whole.
     async fn copy(
         &self,
+        item: u64,
         diff: &Diff,
         reader: &dyn Reader,
     ) -> Result<(blit_contract::Staged, Method)> {
@@ -152,6 +160,7 @@ impl Taker {
         };
         let on_bytes = |bytes| site.session.progress.done_bytes.add(bytes);
         let size = diff.entry.size;
+        let started = site.session.clock.now();
         let moved = site
             .mover
             .copy(
@@ -164,6 +173,8 @@ impl Taker {
                 &on_bytes,
             )
             .await?;
+        site.session
+            .observe(item, moved.method, (1, size as usize), started);
         let attributes = match site.policy.preserve.xattrs {
             true => reader.attributes().await?,
             false => blit_contract::Attributes::default(),

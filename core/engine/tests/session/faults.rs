@@ -96,3 +96,17 @@ async fn a_flipped_bit_on_the_way_is_found_before_the_file_gets_its_name() {
     assert!(outcome.report.is_clean(), "{:?}", outcome.report);
     assert_eq!(target.content("f").unwrap(), "f");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_source_that_cannot_be_listed_at_all_ends_the_session() {
+    let source =
+        tree(&["a"]).with_faults(Faults::new().with(Fault::fail(Operation::List, ErrorKind::Io)));
+    let target = tree(&["kept"]);
+    let outcome = Run::new(Verb::Mirror, &source, &target).run().await;
+    assert!(
+        outcome.report.stop.is_some() || !outcome.report.sealed,
+        "{:?}",
+        outcome.report
+    );
+    assert_eq!(target.paths(), ["kept"]);
+}

@@ -16,26 +16,26 @@ use parking_lot::Mutex;
 use tokio::sync::mpsc;
 
 /// A session about to run.
-pub struct Run {
+pub(crate) struct Run {
     source: Arc<dyn Store>,
     target: MemStore,
     top: Top,
-    pub options: Options,
+    pub(crate) options: Options,
     confirm: Arc<dyn Confirm>,
 }
 
 /// How it went.
-pub struct Outcome {
-    pub report: Report,
-    pub items: Vec<Item>,
+pub(crate) struct Outcome {
+    pub(crate) report: Report,
+    pub(crate) items: Vec<Item>,
 }
 
 impl Run {
-    pub fn new(verb: Verb, source: &MemStore, target: &MemStore) -> Self {
+    pub(crate) fn new(verb: Verb, source: &MemStore, target: &MemStore) -> Self {
         Self::of(verb, Arc::new(source.clone()), target)
     }
 
-    pub fn of(verb: Verb, source: Arc<dyn Store>, target: &MemStore) -> Self {
+    pub(crate) fn of(verb: Verb, source: Arc<dyn Store>, target: &MemStore) -> Self {
         let mut options = Options::new(verb);
         options.items = true;
         Self {
@@ -47,7 +47,7 @@ impl Run {
         }
     }
 
-    pub fn named(mut self, names: &[(&str, &str)]) -> Self {
+    pub(crate) fn named(mut self, names: &[(&str, &str)]) -> Self {
         let name = |text: &str| Name::new(text.as_bytes()).unwrap();
         let names = names.iter().map(|(source, target)| TopName {
             source: name(source),
@@ -57,17 +57,17 @@ impl Run {
         self
     }
 
-    pub fn with(mut self, change: impl FnOnce(&mut Options)) -> Self {
+    pub(crate) fn with(mut self, change: impl FnOnce(&mut Options)) -> Self {
         change(&mut self.options);
         self
     }
 
-    pub fn asking(mut self, confirm: Arc<dyn Confirm>) -> Self {
+    pub(crate) fn asking(mut self, confirm: Arc<dyn Confirm>) -> Self {
         self.confirm = confirm;
         self
     }
 
-    pub async fn run(self) -> Outcome {
+    pub(crate) async fn run(self) -> Outcome {
         let (events, mut heard) = mpsc::channel(64);
         let source = Source {
             store: self.source,
@@ -150,13 +150,13 @@ fn works(diff: Result<Diff>) -> Vec<Result<Work>> {
 }
 
 /// Says the given answer, and keeps what it was asked.
-pub struct Asked {
+pub(crate) struct Asked {
     answer: Answer,
-    pub heard: Mutex<Vec<(DeletionPlan, Vec<String>)>>,
+    pub(crate) heard: Mutex<Vec<(DeletionPlan, Vec<String>)>>,
 }
 
 impl Asked {
-    pub fn saying(answer: Answer) -> Arc<Self> {
+    pub(crate) fn saying(answer: Answer) -> Arc<Self> {
         Arc::new(Self {
             answer,
             heard: Mutex::default(),
@@ -177,7 +177,7 @@ impl Confirm for Asked {
 }
 
 /// A tree with these files, whose content is their own path.
-pub fn tree(paths: &[&str]) -> MemStore {
+pub(crate) fn tree(paths: &[&str]) -> MemStore {
     let store = MemStore::new();
     for path in paths {
         store.add_file(path, path.as_bytes().to_vec()).unwrap();
@@ -185,14 +185,14 @@ pub fn tree(paths: &[&str]) -> MemStore {
     store
 }
 
-pub fn path(text: &str) -> RelPath {
+pub(crate) fn path(text: &str) -> RelPath {
     text.split('/')
         .map(|name| Name::new(name.as_bytes()).unwrap())
         .collect()
 }
 
 /// The paths of the items, in order.
-pub fn paths(items: &[Item]) -> Vec<String> {
+pub(crate) fn paths(items: &[Item]) -> Vec<String> {
     let mut paths: Vec<_> = items.iter().map(|item| item.path.to_string()).collect();
     paths.sort();
     paths

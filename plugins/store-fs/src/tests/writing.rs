@@ -1,7 +1,8 @@
 use std::fs;
 
 use blit_contract::{
-    ErrorKind, MetaOp, Replace, SmallFile, Store, SyncScope, WriteOptions, WritePolicy,
+    ContentHasher, ErrorKind, MetaOp, Replace, SmallFile, Store, SyncScope, WriteOptions,
+    WritePolicy,
 };
 
 use super::{Bench, POLICY, file_entry, kind, known, no_attributes, rel};
@@ -138,8 +139,8 @@ async fn data_that_storage_does_not_give_back_is_not_published() {
         .into_iter()
         .map(Result::unwrap)
         .collect();
-    staged[0].digest = Some(*blake3::hash(b"data").as_bytes());
-    staged[1].digest = Some(*blake3::hash(b"other").as_bytes());
+    staged[0].digest = Some(ContentHasher::digest(b"data"));
+    staged[1].digest = Some(ContentHasher::digest(b"other"));
     let published = bench
         .store
         .publish(&bench.cx, policy, staged)

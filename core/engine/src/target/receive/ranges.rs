@@ -51,17 +51,25 @@ impl Ranges {
         if let Some(error) = failure {
             growing.failure.lock().get_or_insert(error);
         }
-        if growing.parts_left.fetch_sub(1, Ordering::AcqRel) > 1 {
-            return None;
-        }
-        self.0.lock().remove(&part.diff.path);
+        let growing = self.last(&part.diff.path, growing)?;
         let diff = Diff::clone(&part.diff);
-        let staged = match (Arc::into_inner(growing), reader) {
-            (Some(growing), Ok(reader)) => growing.finish(site, &diff, &*reader).await,
-            (_, Err(error)) => Err(error),
-            (None, _) => Err(crate::source::bug("a complete file is still written to")),
+        let staged = match reader {
+            Ok(reader) => growing.finish(site, &diff, &*reader).await,
+            Err(error) => Err(error),
         };
         Some((diff, staged))
+    }
+
+    /// Counts a part as done; answers the file if it was the last one. Under the lock, so that no part
+    /// still holds the file when the last one takes it.
+    fn last(&self, path: &RelPath, growing: Arc<Growing>) -> Option<Growing> {
+        let mut all = self.0.lock();
+        if growing.parts_left.fetch_sub(1, Ordering::AcqRel) > 1 {
+            drop(growing);
+            return None;
+        }
+        all.remove(path);
+        Arc::into_inner(growing)
     }
 
     fn growing(&self, part: &RangePart) -> Arc<Growing> {

@@ -1,0 +1,152 @@
+//! The digest of a file's content, which knows holes.
+
+/// Content is looked at in groups of this size: the group of BLAKE3's verified streaming.
+const GROUP_BYTES: usize = 16 << 10;
+
+/// Computes the digest of a file's content from its start to its end.
+///
+/// It is the BLAKE3 of every 16 KiB group that is not all zeros, each after its offset, and then of the
+/// size (offsets and size as 8 bytes, little-endian). So a hole and the zeros that it reads as are the
+/// same content, and a hole of a tebibyte costs nothing.
+#[derive(Debug, Clone)]
+pub struct ContentHasher {
+    hasher: blake3::Hasher,
+    /// The begun group.
+    group: Vec<u8>,
+    /// Where the begun group starts.
+    group_offset: u64,
+}
+
+impl Default for ContentHasher {
+    fn default() -> Self {
+        Self {
+            hasher: blake3::Hasher::new(),
+            group: Vec::new(),
+            group_offset: 0,
+        }
+    }
+}
+
+impl ContentHasher {
+    /// The digest of content that is all at hand.
+    #[must_use]
+    pub fn digest(content: &[u8]) -> [u8; 32] {
+        let mut hasher = Self::default();
+        hasher.update(content);
+        hasher.finish()
+    }
+
+    /// Takes the next bytes of the content.
+    pub fn update(&mut self, mut data: &[u8]) {
+        if !self.group.is_empty() {
+            let missing = GROUP_BYTES - self.group.len();
+            let (head, rest) = data.split_at(missing.min(data.len()));
+            self.group.extend_from_slice(head);
+            data = rest;
+            self.end_full_group();
+        }
+        let mut groups = data.chunks_exact(GROUP_BYTES);
+        for group in &mut groups {
+            hash_group(&mut self.hasher, self.group_offset, group);
+            self.group_offset += GROUP_BYTES as u64;
+        }
+        self.group.extend_from_slice(groups.remainder());
+    }
+
+    /// Takes a hole of `size_bytes` as the next bytes.
+    pub fn skip(&mut self, size_bytes: u64) {
+        const ZEROS: [u8; GROUP_BYTES] = [0; GROUP_BYTES];
+        let begun = self.group.len() as u64;
+        let to_boundary = if begun == 0 {
+            0
+        } else {
+            GROUP_BYTES as u64 - begun
+        };
+        let head = to_boundary.min(size_bytes);
+        self.update(&ZEROS[..head as usize]);
+        let rest = size_bytes - head;
+        self.group_offset += rest / GROUP_BYTES as u64 * GROUP_BYTES as u64;
+        self.update(&ZEROS[..(rest % GROUP_BYTES as u64) as usize]);
+    }
+
+    /// The digest of all that was taken.
+    #[must_use]
+    pub fn finish(mut self) -> [u8; 32] {
+        let size = self.group_offset + self.group.len() as u64;
+        let last = std::mem::take(&mut self.group);
+        hash_group(&mut self.hasher, self.group_offset, &last);
+        self.hasher.update(&size.to_le_bytes());
+        *self.hasher.finalize().as_bytes()
+    }
+
+    fn end_full_group(&mut self) {
+        if self.group.len() == GROUP_BYTES {
+            hash_group(&mut self.hasher, self.group_offset, &self.group);
+            self.group_offset += GROUP_BYTES as u64;
+            self.group.clear();
+        }
+    }
+}
+
+fn hash_group(hasher: &mut blake3::Hasher, offset: u64, group: &[u8]) {
+    if group.iter().any(|byte| *byte != 0) {
+        hasher.update(&offset.to_le_bytes());
+        hasher.update(group);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn a_vast_hole_costs_nothing_and_is_not_the_same_as_another() {
+        let hole = |size| {
+            let mut hasher = ContentHasher::default();
+            hasher.skip(size);
+            hasher.finish()
+        };
+        assert_ne!(hole(1 << 60), hole((1 << 60) + 1));
+    }
+
+    #[test]
+    fn moved_bytes_and_cut_ends_show() {
+        let digest = ContentHasher::digest;
+        let mut far = vec![0; 100_000];
+        far[70_000] = 1;
+        let mut near = vec![0; 100_000];
+        near[10_000] = 1;
+        assert_ne!(digest(&far), digest(&near));
+        assert_ne!(digest(&far), digest(&far[..99_999]));
+        assert_ne!(digest(b""), digest(b"\0"));
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(64))]
+
+        #[test]
+        fn holes_and_zeros_are_the_same_however_the_content_is_cut(
+            runs in prop::collection::vec((any::<bool>(), 0_usize..40_000), 0..8),
+            cut in 1_usize..50_000,
+        ) {
+            let mut content = Vec::new();
+            let mut with_holes = ContentHasher::default();
+            for (is_hole, size) in runs {
+                let start = content.len();
+                if is_hole {
+                    content.resize(start + size, 0);
+                    with_holes.skip(size as u64);
+                } else {
+                    content.extend((0..size).map(|at| (at % 251) as u8));
+                    with_holes.update(&content[start..]);
+                }
+            }
+            let mut in_pieces = ContentHasher::default();
+            content.chunks(cut).for_each(|piece| in_pieces.update(piece));
+            let expected = ContentHasher::digest(&content);
+            prop_assert_eq!(with_holes.finish(), expected);
+            prop_assert_eq!(in_pieces.finish(), expected);
+        }
+    }
+}
