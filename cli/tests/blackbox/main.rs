@@ -7,7 +7,8 @@
 #![allow(
     clippy::unwrap_used,
     clippy::panic,
-    reason = "helpers of tests: a set-up that fails is a failed test"
+    clippy::print_stderr,
+    reason = "helpers of tests: a set-up that fails is a failed test, and counts are said aloud"
 )]
 
 mod bench;

@@ -149,7 +149,11 @@ fn after_an_error_in_the_source_scan_nothing_is_deleted() {
         ("closed/inner", "old"),
         ("closed/extra", "stays"),
     ]);
-    fs::set_permissions(pair.source.join("closed"), fs::Permissions::from_mode(0)).unwrap();
+    fs::set_permissions(
+        pair.source.join("closed"),
+        fs::Permissions::from_mode(0o000),
+    )
+    .unwrap();
     own_by_nobody(&pair);
     let ran = pair.blit("mirror").arg("-y").as_nobody().run().exits(3);
     assert_eq!(

@@ -76,41 +76,31 @@ pub(crate) struct Moved {
 }
 
 impl Mover {
-    /// Copies `range` of `reader` to the same place in `writer`. Holes stay holes.
+    /// Copies the range of the reader to the same place in the writer. Holes stay holes.
     ///
     /// # Errors
     /// `Changed` if the source ends before the range does; whatever reading or writing says.
     pub(crate) async fn copy(
         &self,
-        cx: &Cx,
-        reader: &dyn Reader,
-        writer: &dyn Writer,
-        range: Range<u64>,
+        step: &Step<'_>,
         transform: Transform,
         history: &dyn History,
-        on_bytes: &(dyn Fn(u64) + Send + Sync),
     ) -> Result<Moved> {
+        let (reader, range) = (step.reader, &step.range);
         let size = range.end - range.start;
         let is_whole = range.start == 0 && range.end == reader.entry().size;
         let device = reader.entry().identity.device;
-        let (from, to) = (ports_of_reader(reader), ports_of_writer(writer));
+        let (from, to) = (ports_of_reader(reader), ports_of_writer(step.writer));
         for method in candidates(from, to, transform, history, size) {
             if self.unsupported.lock().contains(&(method, device)) {
                 continue;
             }
-            let step = Step {
-                cx,
-                reader,
-                writer,
-                range: range.clone(),
-                on_bytes,
-            };
             let moved = match method {
-                Method::Reflink if is_whole && size > 0 => kernel::reflink(&step).await,
+                Method::Reflink if is_whole && size > 0 => kernel::reflink(step).await,
                 Method::Reflink => continue,
-                Method::CopyFileRange => kernel::copy_file_range(&step).await,
+                Method::CopyFileRange => kernel::copy_file_range(step).await,
                 _ => {
-                    let digest = pump::pump(&step, transform.digest && is_whole).await?;
+                    let digest = pump::pump(step, transform.digest && is_whole).await?;
                     return Ok(Moved { method, digest });
                 }
             };
@@ -129,13 +119,14 @@ impl Mover {
     }
 }
 
-/// One attempt to move a range by one method.
-struct Step<'a> {
-    cx: &'a Cx,
-    reader: &'a dyn Reader,
-    writer: &'a dyn Writer,
-    range: Range<u64>,
-    on_bytes: &'a (dyn Fn(u64) + Send + Sync),
+/// What is to move: bytes `range` of a file, from where to where.
+pub(crate) struct Step<'a> {
+    pub(crate) cx: &'a Cx,
+    pub(crate) reader: &'a dyn Reader,
+    pub(crate) writer: &'a dyn Writer,
+    pub(crate) range: Range<u64>,
+    /// Told of every piece that has moved.
+    pub(crate) on_bytes: &'a (dyn Fn(u64) + Send + Sync),
 }
 
 #[cfg(unix)]
@@ -167,7 +158,8 @@ async fn next_data(step: &Step<'_>, at: u64) -> Result<Option<Range<u64>>> {
     let data = if step.reader.entry().may_have_holes() {
         step.reader.extent(at).await?
     } else {
-        return Ok((at < step.range.end).then(|| at..step.range.end));
+        let rest = at..step.range.end;
+        return Ok((!rest.is_empty()).then_some(rest));
     };
     Ok(data
         .map(|extent| extent.start.max(at)..extent.end.min(step.range.end))

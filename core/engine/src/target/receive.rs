@@ -21,7 +21,11 @@ use super::{
     finish::{self, Unfinished},
     judge::{self, Verdict},
 };
-use crate::{channel, digest, mover::Transform, session::joined};
+use crate::{
+    channel, digest,
+    mover::{Step, Transform},
+    session::joined,
+};
 
 /// How often an entry is read before it is given up as changing (reliability F6: three retries).
 pub(super) const ATTEMPTS_MAX: u8 = 4;
@@ -161,18 +165,14 @@ impl Taker {
         let on_bytes = |bytes| site.session.progress.done_bytes.add(bytes);
         let size = diff.entry.size;
         let started = site.session.clock.now();
-        let moved = site
-            .mover
-            .copy(
-                cx,
-                reader,
-                &*writer,
-                0..size,
-                transform,
-                &*site.history,
-                &on_bytes,
-            )
-            .await?;
+        let step = Step {
+            cx,
+            reader,
+            writer: &*writer,
+            range: 0..size,
+            on_bytes: &on_bytes,
+        };
+        let moved = site.mover.copy(&step, transform, &*site.history).await?;
         site.session
             .observe(item, moved.method, (1, size as usize), started);
         let attributes = match site.policy.preserve.xattrs {

@@ -16,7 +16,10 @@ use parking_lot::Mutex;
 use tokio::sync::OnceCell;
 
 use super::super::Site;
-use crate::{digest, mover::Transform};
+use crate::{
+    digest,
+    mover::{Step, Transform},
+};
 
 /// The files of which some parts have arrived.
 #[derive(Debug, Default)]
@@ -102,20 +105,15 @@ impl Growing {
             })
             .await?;
         let on_bytes = |bytes| site.session.progress.done_bytes.add(bytes);
-        let range = part.start..part.end;
+        let step = Step {
+            cx,
+            reader,
+            writer: &**writer,
+            range: part.start..part.end,
+            on_bytes: &on_bytes,
+        };
         let transform = Transform::default();
-        let moved = site
-            .mover
-            .copy(
-                cx,
-                reader,
-                &**writer,
-                range,
-                transform,
-                &*site.history,
-                &on_bytes,
-            )
-            .await?;
+        let moved = site.mover.copy(&step, transform, &*site.history).await?;
         *self.method.lock() = moved.method;
         Ok(())
     }

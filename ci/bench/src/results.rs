@@ -1,0 +1,90 @@
+//! What a measurement found: the shape of `docs/bench/local.json`.
+
+use crate::figures::{Ratio, Spread};
+use crate::goal::{Goal, Reached};
+use crate::machine::Machine;
+use crate::measure::Sample;
+use serde::{Deserialize, Serialize};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// One measurement of everything that was asked for.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+pub struct Results {
+    /// When it began, RFC 3339 in UTC.
+    pub date: String,
+    /// The command that repeats it.
+    pub command: String,
+    /// The commit of the sources.
+    pub commit: String,
+    /// Where it ran.
+    pub machine: Machine,
+    /// What made the trees.
+    pub seed: u64,
+    /// The work was divided by this; anything but 1 says nothing about speed.
+    pub divisor: u64,
+    /// The contenders, and what they say about their version.
+    pub versions: BTreeMap<String, String>,
+    /// What was measured, in order.
+    pub works: Vec<WorkResult>,
+}
+
+/// One kind of work.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+pub struct WorkResult {
+    /// `L1`.
+    pub id: String,
+    /// What it is, in words.
+    pub title: String,
+    /// How many files its source has.
+    pub files: u64,
+    /// How long they are together.
+    pub size_bytes: u64,
+    /// The kind of file system that it ran on.
+    pub file_system: String,
+    /// blit against each peer.
+    pub duels: Vec<Duel>,
+    /// Why a peer, or the whole work, is missing.
+    pub missing: Vec<String>,
+}
+
+/// blit and one peer, in turns.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+pub struct Duel {
+    /// The peer.
+    pub peer: String,
+    /// What blit's runs cost.
+    pub blit: Cost,
+    /// What the peer's runs cost.
+    pub other: Cost,
+    /// The peer's time through blit's.
+    pub ratio: Ratio,
+    /// What blit has to reach.
+    pub goal: Option<Goal>,
+    /// Whether it did.
+    pub reached: Option<Reached>,
+}
+
+/// What the runs of one contender cost, and what its copy lacks.
+#[derive(Clone, Debug, Default, Deserialize, Serialize)]
+pub struct Cost {
+    /// Wall time.
+    pub wall_s: Spread,
+    /// CPU seconds of all its processes.
+    pub cpu_s: Spread,
+    /// The largest process of any run.
+    pub peak_bytes: u64,
+    /// The metadata that its copies do not have.
+    pub lost: BTreeSet<String>,
+}
+
+impl Cost {
+    pub(crate) fn of(samples: &[Sample], lost: BTreeSet<String>) -> Self {
+        let each = |of: fn(&Sample) -> f64| -> Vec<f64> { samples.iter().map(of).collect() };
+        Self {
+            wall_s: Spread::of(&each(|it| it.wall_s)),
+            cpu_s: Spread::of(&each(|it| it.cpu_s)),
+            peak_bytes: samples.iter().map(|it| it.peak_bytes).max().unwrap_or(0),
+            lost,
+        }
+    }
+}
