@@ -1,5 +1,10 @@
 //! What a session does to two trees in memory.
 
+#![allow(
+    clippy::unwrap_used,
+    reason = "helpers of tests: a set-up that fails is a failed test"
+)]
+
 mod copy;
 mod faults;
 mod mirror;
