@@ -76,6 +76,8 @@ fn cannot(error: &io::Error) -> bool {
     match error.kind() {
         io::ErrorKind::Unsupported => true,
         io::ErrorKind::PermissionDenied => !is_root(),
+        // XFS keeps link targets of at most 1,023 bytes.
+        io::ErrorKind::InvalidFilename => true,
         _ => false,
     }
 }

@@ -18,7 +18,7 @@ const STAND_IN: &str = r#"#!/bin/sh
 case "$1" in
     --version) echo "stand-in 1" ;;
     copy) cp -a "$2." "$3" ;;
-    mirror) rsync -aX --delete "$3" "$4/" ;;
+    mirror) rsync -aX --modify-window=-1 --delete "$3" "$4/" ;;
 esac
 "#;
 

@@ -88,7 +88,7 @@ impl Mount {
     /// Reads one line of the kernel's list: `36 35 98:0 /root /point …`, with octal escapes.
     #[cfg_attr(
         any(not(target_os = "linux"), feature = "portable-sys"),
-        expect(dead_code, reason = "only Linux has the list")
+        allow(dead_code, reason = "only Linux has the list")
     )]
     pub(crate) fn parse(line: &str) -> Option<Self> {
         let mut fields = line.split(' ');
