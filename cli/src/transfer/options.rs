@@ -38,7 +38,8 @@ pub(super) fn refuse(request: &Request) -> Result<(), UserError> {
 
 /// Whether each entry that changes is told of.
 pub(super) fn tells_items(app: &App, request: &Request) -> bool {
-    app.ui.tells_items() || request.reading.itemize
+    // A dry run that does not name what would go is no help before a mirror.
+    app.ui.tells_items() || request.reading.itemize || request.writing.dry_run
 }
 
 /// The options that the request and the settings ask for.

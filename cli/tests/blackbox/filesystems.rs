@@ -233,7 +233,10 @@ fn there_and_nothing_twice(from: Scratch, target: &Path) {
     pair.target = target.to_owned();
     nasty_tree(&pair.source);
     // XFS takes 1,024 bytes where the others take 4,095; that has a test of its own.
-    fs::remove_file(pair.source.join("22-symlinks_of_every_kind/long")).unwrap();
+    let long = pair.source.join("22-symlinks_of_every_kind/long");
+    if fs::symlink_metadata(&long).is_ok() {
+        fs::remove_file(long).unwrap();
+    }
     // And ext4 knows no times after 2446; so has that.
     blit_conform::remove_tree(&pair.source.join("51-times_of_every_age")).unwrap();
     pair.run("copy", &[]).succeeds();
