@@ -1,9 +1,6 @@
 //! Where a place is: the identities of everything above it, through mounts and beneath them.
 
-use std::{
-    path::{Path, PathBuf},
-    sync::Arc,
-};
+use std::path::{Path, PathBuf};
 
 use blit_contract::{Identity, RelPath, Result};
 
@@ -21,19 +18,19 @@ pub(crate) fn of(tree: &Tree, path: &RelPath) -> Result<Vec<Identity>> {
         climb(tree.nearest_existing().map_err(failed)?, &mut chain)?;
         return Ok(chain);
     };
-    let above = match path.parent() {
-        None => Arc::clone(handles.root()),
-        Some(parent) => match handles.get(parent) {
-            Ok(parent) => parent,
+    let mut parent = path.parent().unwrap_or(path);
+    let above = loop {
+        match (handles.get(parent), parent.parent()) {
+            (Ok(above), _) => break above,
             // Not even the directory is there: what is nearest counts.
-            Err(cause) if is_missing(&cause) => Arc::clone(handles.root()),
-            Err(cause) => return Err(failed(cause)),
-        },
+            (Err(cause), Some(next)) if is_missing(&cause) => parent = next,
+            (Err(cause), _) => return Err(failed(cause)),
+        }
     };
     if let Some(Ok(stat)) = path.name().map(|name| above.stat(name)) {
         chain.push(stat.identity());
     }
-    climb(above.open_beneath(&[]).map_err(failed)?, &mut chain)?;
+    climb(above.try_clone().map_err(failed)?, &mut chain)?;
     Ok(chain)
 }
 

@@ -1,6 +1,6 @@
 //! Changes that move no file content: directories, links, specials, metadata.
 
-use std::io;
+use std::{io, sync::Arc};
 
 use blit_contract::{
     Applied, Attributes, Cx, Entry, Error, ErrorKind, Kind, MetaOp, Name, RelPath, Replace, Result,
@@ -10,10 +10,11 @@ use blit_contract::{
 use crate::{
     error::{error, is_missing},
     meta::{self, Object},
-    place::{Place, Tree, changing, fresh_partial},
-    publish::{name_error, take_place},
+    place::{Place, Tree, fresh_partial},
+    publish::name_error,
     read::may_skip_access_time,
-    sys::{Rename, StatKind, errno},
+    replace::Newcomer,
+    sys::{Directory, File, Stat, StatKind, errno},
 };
 
 /// A directory is its owner's alone until its own metadata is set at the end.
@@ -55,7 +56,12 @@ fn one(tree: &Tree, cx: &Cx, policy: WritePolicy, operation: MetaOp) -> Result<A
             expect,
             entry,
             attributes,
-        } => change.set_metadata(&path, expect.as_ref(), &entry, attributes.as_ref()),
+        } => change.set_metadata(&Wish {
+            path: &path,
+            expect: expect.as_ref(),
+            entry: &entry,
+            attributes: attributes.as_ref(),
+        }),
         _ => Err(Error::new(ErrorKind::Unsupported, "change")),
     }
 }
@@ -74,60 +80,51 @@ impl Change<'_> {
         }
         let failed = |cause: io::Error| error("make directory", &cause).at(path);
         let place = self.tree.place(path).map_err(failed)?;
-        if let Replace::Nothing = replace {
-            let directory = &place.directory;
-            changing(directory, || {
-                directory.make_directory(&place.name, FILLING_MODE)
+        let make = |name: &Name| {
+            let mode = self.directory_mode();
+            self.tree.changing(&place.directory, |directory| {
+                directory.make_directory(name, mode)
             })
-            .map_err(|cause| name_error(&place, path, &cause))?;
+        };
+        if *replace == Replace::Nothing {
+            make(&place.name).map_err(|cause| name_error(&place, path, &cause))?;
         } else {
-            let newcomer = fresh_partial();
-            let directory = &place.directory;
-            changing(directory, || {
-                directory.make_directory(&newcomer, FILLING_MODE)
-            })
-            .map_err(failed)?;
-            let taken = self.put_directory(path, &place, &newcomer, replace);
-            if taken.is_err() {
-                let _ = place.directory.remove_directory(&newcomer);
-            }
-            taken?;
+            let hidden = fresh_partial();
+            make(&hidden).map_err(failed)?;
+            self.newcomer(path, &place, &hidden, true)
+                .take_place(replace)?;
+        }
+        if let Some(handles) = self.tree.handles() {
+            // Should one of that name have been held, it is another.
+            handles.forget(path);
         }
         Ok(Applied::new(true, Vec::new()))
     }
 
-    /// A directory cannot be renamed over a file, so the two change places.
-    fn put_directory(
-        &self,
-        path: &RelPath,
-        place: &Place,
-        newcomer: &Name,
-        replace: &Replace,
-    ) -> Result<()> {
-        let failed = |cause: io::Error| error("make directory", &cause).at(path);
-        let directory = &place.directory;
-        if self.policy.backup {
-            return take_place(
-                self.tree,
-                self.cx,
-                self.policy,
-                path,
-                place,
-                newcomer,
-                replace,
-            );
+    /// Without modes a directory gets what any program's new directory gets.
+    fn directory_mode(&self) -> u32 {
+        if self.policy.preserve.mode {
+            FILLING_MODE
+        } else {
+            0o777
         }
-        directory
-            .rename(newcomer, directory, &place.name, Rename::Exchange)
-            .map_err(failed)?;
-        match directory.unlink(newcomer) {
-            Ok(()) => Ok(()),
-            Err(cause) => {
-                // What was there is a directory now, or cannot go: everything back as it was.
-                let back = directory.rename(newcomer, directory, &place.name, Rename::Exchange);
-                back.map_err(failed)?;
-                Err(failed(cause))
-            }
+    }
+
+    fn newcomer<'b>(
+        &'b self,
+        path: &'b RelPath,
+        place: &'b Place,
+        hidden: &'b Name,
+        is_directory: bool,
+    ) -> Newcomer<'b> {
+        Newcomer {
+            tree: self.tree,
+            cx: self.cx,
+            policy: self.policy,
+            path,
+            place,
+            hidden,
+            is_directory,
         }
     }
 
@@ -142,17 +139,16 @@ impl Change<'_> {
         } else {
             fresh_partial()
         };
-        let made = match &entry.kind {
-            Kind::Symlink(target) => {
-                let directory = &place.directory;
-                changing(directory, || directory.make_symlink(&name, target))
-            }
-            Kind::Special(special) => {
-                let (kind, number) = special_kind(*special);
-                place.directory.make_special(&name, kind, number)
-            }
-            _ => Err(io::ErrorKind::Unsupported.into()),
-        };
+        let made = self
+            .tree
+            .changing(&place.directory, |directory| match &entry.kind {
+                Kind::Symlink(target) => directory.make_symlink(&name, target),
+                Kind::Special(special) => {
+                    let (kind, number) = special_kind(*special);
+                    directory.make_special(&name, kind, number)
+                }
+                _ => Err(io::ErrorKind::Unsupported.into()),
+            });
         made.map_err(|cause| match is_new {
             true => name_error(&place, path, &cause),
             false => failed(cause),
@@ -160,24 +156,18 @@ impl Change<'_> {
         let object = Object::Named(&place.directory, &name);
         let applied = object
             .stat()
-            .and_then(|have| meta::apply(&object, have, entry, None, self.policy.preserve));
-        let applied = match applied {
-            Ok(applied) => applied,
-            Err(cause) => {
+            .and_then(|have| meta::apply(&object, have, entry, None, self.policy.preserve))
+            .map_err(failed)
+            .and_then(|applied| {
+                meta::refuse_losses(self.policy, &applied.losses, path)?;
+                Ok(applied)
+            })
+            .inspect_err(|_| {
                 let _ = place.directory.unlink(&name);
-                return Err(failed(cause));
-            }
-        };
+            })?;
         if !is_new {
-            take_place(
-                self.tree,
-                self.cx,
-                self.policy,
-                path,
-                &place,
-                &name,
-                replace,
-            )?;
+            self.newcomer(path, &place, &name, false)
+                .take_place(replace)?;
         }
         Ok(Applied::new(true, applied.losses))
     }
@@ -194,33 +184,23 @@ impl Change<'_> {
         };
         let from = self.tree.place(leader).map_err(failed)?;
         let place = self.tree.place(path).map_err(failed)?;
+        let link = |name: &Name| {
+            self.tree.changing(&place.directory, |directory| {
+                from.directory.link(&from.name, directory, name)
+            })
+        };
         if *replace == Replace::Nothing {
-            let linked = changing(&place.directory, || {
-                from.directory
-                    .link(&from.name, &place.directory, &place.name)
-            });
-            match linked {
-                Err(cause) if cause.kind() == io::ErrorKind::AlreadyExists => {
-                    return Err(name_error(&place, path, &cause));
-                }
-                other => other.map_err(failed)?,
-            }
+            link(&place.name).map_err(|cause| match cause.kind() {
+                io::ErrorKind::AlreadyExists => name_error(&place, path, &cause),
+                _ => failed(cause),
+            })?;
         } else {
-            let newcomer = fresh_partial();
-            from.directory
-                .link(&from.name, &place.directory, &newcomer)
-                .map_err(failed)?;
-            take_place(
-                self.tree,
-                self.cx,
-                self.policy,
-                path,
-                &place,
-                &newcomer,
-                replace,
-            )?;
+            let hidden = fresh_partial();
+            link(&hidden).map_err(failed)?;
+            self.newcomer(path, &place, &hidden, false)
+                .take_place(replace)?;
             // Renaming one name of a file over another name of it does nothing, and says so to nobody.
-            match place.directory.unlink(&newcomer) {
+            match place.directory.unlink(&hidden) {
                 Err(cause) if !is_missing(&cause) => return Err(failed(cause)),
                 _ => {}
             }
@@ -228,49 +208,116 @@ impl Change<'_> {
         Ok(Applied::new(true, Vec::new()))
     }
 
-    fn set_metadata(
-        &self,
-        path: &RelPath,
-        expect: Option<&Entry>,
-        entry: &Entry,
-        attributes: Option<&Attributes>,
-    ) -> Result<Applied> {
-        let failed = |cause: io::Error| error("set metadata", &cause).at(path);
-        let preserve = self.policy.preserve;
-        let applied = match &entry.kind {
-            Kind::Directory => {
-                let directory = self.tree.directory(path).map_err(failed)?;
-                let file = directory.as_file().map_err(failed)?;
-                let have = file.stat().map_err(failed)?;
-                meta::apply(&Object::Open(&file), have, entry, attributes, preserve)
-            }
-            Kind::File => {
-                let place = self.tree.place(path).map_err(failed)?;
-                let skip = expect.is_some_and(may_skip_access_time);
-                let file = place
-                    .directory
-                    .open_file(&place.name, skip)
-                    .map_err(failed)?;
-                let have = file.stat().map_err(failed)?;
-                if expect.is_some_and(|expect| !have.is_object(expect)) {
-                    return Err(Error::new(ErrorKind::Changed, "set metadata").at(path));
-                }
-                meta::apply(&Object::Open(&file), have, entry, attributes, preserve)
-            }
+    fn set_metadata(&self, wish: &Wish<'_>) -> Result<Applied> {
+        match &wish.entry.kind {
+            Kind::Directory => self.set_on_directory(wish),
+            Kind::File => self.set_on_file(wish),
             _ => {
-                let place = self.tree.place(path).map_err(failed)?;
+                let place = self.tree.place(wish.path).map_err(wish.failed())?;
                 let object = Object::Named(&place.directory, &place.name);
-                let have = object.stat().map_err(failed)?;
-                meta::apply(&object, have, entry, None, preserve)
+                let have = object.stat().map_err(wish.failed())?;
+                self.set(wish, &object, have, &place.directory)
             }
-        };
-        let applied = applied.map_err(failed)?;
-        if preserve.strict && !applied.losses.is_empty() {
-            return Err(Error::new(ErrorKind::Unsupported, "set metadata")
-                .at(path)
-                .because("not all metadata can be kept here"));
         }
+    }
+
+    fn set_on_directory(&self, wish: &Wish<'_>) -> Result<Applied> {
+        let directory = self.tree.directory(wish.path).map_err(wish.failed())?;
+        let file = directory.as_file().map_err(wish.failed())?;
+        let have = file.stat().map_err(wish.failed())?;
+        let set = self.set(wish, &Object::Open(&file), have, &directory)?;
+        if self.policy.preserve.mode {
+            // What it was before our work in it is of no account any more.
+            self.tree.lent.forget(&have);
+        }
+        Ok(set)
+    }
+
+    fn set_on_file(&self, wish: &Wish<'_>) -> Result<Applied> {
+        let place = self.tree.place(wish.path).map_err(wish.failed())?;
+        let quietly = wish.expect.is_some_and(may_skip_access_time);
+        let open = || {
+            self.tree
+                .with_room(|| place.directory.open_file(&place.name, quietly))
+        };
+        match open() {
+            Ok(file) => {
+                let have = file.stat().map_err(wish.failed())?;
+                self.set(wish, &Object::Open(&file), have, &place.directory)
+            }
+            Err(cause) if cause.raw_os_error() == Some(errno::ACCES) => {
+                self.set_on_shut_file(wish, &place, &open)
+            }
+            Err(cause) => Err(wish.failed()(cause)),
+        }
+    }
+
+    /// A file that nobody may read, not even its owner: he may still change that.
+    fn set_on_shut_file(
+        &self,
+        wish: &Wish<'_>,
+        place: &Place,
+        open: &dyn Fn() -> io::Result<File>,
+    ) -> Result<Applied> {
+        const OWNER_MAY: u32 = 0o400;
+        let named = Object::Named(&place.directory, &place.name);
+        let before = named.stat().map_err(wish.failed())?;
+        if before.kind != StatKind::File {
+            return Err(wish.changed());
+        }
+        named
+            .set_mode(before.mode | OWNER_MAY)
+            .map_err(wish.failed())?;
+        let file = open().map_err(wish.failed())?;
+        let have = file.stat().map_err(wish.failed())?;
+        let set = self.set(wish, &Object::Open(&file), have, &place.directory);
+        if set.is_err() || !self.policy.preserve.mode {
+            file.set_mode(before.mode).map_err(wish.failed())?;
+        }
+        set
+    }
+
+    /// Applies the metadata to an object, which is in `directory` or is it.
+    fn set(
+        &self,
+        wish: &Wish<'_>,
+        object: &Object<'_>,
+        have: Stat,
+        directory: &Arc<Directory>,
+    ) -> Result<Applied> {
+        if wish.expect.is_some_and(|expect| !have.is_object(expect)) {
+            return Err(wish.changed());
+        }
+        let preserve = self.policy.preserve;
+        let applied = meta::apply(object, have, wish.entry, wish.attributes, preserve);
+        let applied = applied.map_err(|cause| match cause.raw_os_error() {
+            Some(errno::PERM) if have.is_locked => {
+                Error::new(ErrorKind::Immutable, "set metadata").at(wish.path)
+            }
+            _ => wish.failed()(cause),
+        })?;
+        meta::refuse_losses(self.policy, &applied.losses, wish.path)?;
+        self.tree.touched.note(directory).map_err(wish.failed())?;
         Ok(Applied::new(applied.changed, applied.losses))
+    }
+}
+
+/// The metadata that an entry shall have.
+struct Wish<'a> {
+    path: &'a RelPath,
+    /// What the target's scan saw there.
+    expect: Option<&'a Entry>,
+    entry: &'a Entry,
+    attributes: Option<&'a Attributes>,
+}
+
+impl Wish<'_> {
+    fn failed(&self) -> impl Fn(io::Error) -> Error {
+        |cause| error("set metadata", &cause).at(self.path)
+    }
+
+    fn changed(&self) -> Error {
+        Error::new(ErrorKind::Changed, "set metadata").at(self.path)
     }
 }
 

@@ -6,7 +6,7 @@ use blit_contract::{Cx, Entry, Error, ErrorKind, Name, RelPath, Result, WritePol
 
 use crate::{
     error::{error, is_missing},
-    place::{Place, Tree, changing},
+    place::{Place, Tree},
     sys::{Directory, Rename, Stat, StatKind, errno},
 };
 
@@ -38,16 +38,38 @@ fn one(tree: &Tree, policy: WritePolicy, path: &RelPath, entry: &Entry) -> Resul
     if let Some(handles) = tree.handles() {
         handles.forget(path);
     }
+    if stat.kind == StatKind::Directory {
+        return empty_directory(tree, policy, path, &place);
+    }
     if policy.backup {
         return keep(tree, path, &place);
     }
-    changing(&place.directory, || remove(&place, &stat)).map_err(|cause| {
+    let unlinked = tree.changing(&place.directory, |directory| directory.unlink(&place.name));
+    unlinked.map_err(|cause| {
         if stat.is_locked {
             Error::new(ErrorKind::Immutable, "delete").at(path)
         } else {
             failed(cause)
         }
     })
+}
+
+/// Removes a directory, which must be empty: what is in it was not scanned.
+pub(crate) fn empty_directory(
+    tree: &Tree,
+    policy: WritePolicy,
+    path: &RelPath,
+    place: &Place,
+) -> Result<()> {
+    let failed = |cause: io::Error| error("delete", &cause).at(path);
+    tree.changing(&place.directory, |directory| {
+        directory.remove_directory(&place.name)
+    })
+    .map_err(failed)?;
+    if policy.backup {
+        make_beneath(tree.backup().ok_or_else(no_backup)?, path).map_err(failed)?;
+    }
+    Ok(())
 }
 
 /// Whether this is what the scan saw. What is in a directory may change: it must be empty anyway.
@@ -58,47 +80,67 @@ fn may_go(stat: &Stat, entry: &Entry) -> bool {
             || (stat.size == entry.size && stat.modified == entry.modified))
 }
 
-fn remove(place: &Place, stat: &Stat) -> io::Result<()> {
-    if stat.kind == StatKind::Directory {
-        place.directory.remove_directory(&place.name)
-    } else {
-        place.directory.unlink(&place.name)
+/// Moves an object into the backup tree, under its own path; what is there keeps its name.
+pub(crate) fn keep(tree: &Tree, path: &RelPath, from: &Place) -> Result<()> {
+    let (directory, name) = backup_place(tree, path)?;
+    put_beside(&name, |name| {
+        tree.changing(&from.directory, |source| {
+            source.rename(&from.name, &directory, name, Rename::Keep)
+        })
+    })
+    .map_err(|cause| backup_error(path, &cause))
+}
+
+/// Gives an object that is no directory another name in the backup tree. Answers whether that can be:
+/// some file systems have no links, and some kernels let nobody link what is not his.
+pub(crate) fn keep_by_link(tree: &Tree, path: &RelPath, from: &Place) -> Result<bool> {
+    let (directory, name) = backup_place(tree, path)?;
+    let linked = put_beside(&name, |name| {
+        from.directory.link(&from.name, &directory, name)
+    });
+    match linked {
+        Ok(()) => Ok(true),
+        Err(cause) => match cause.raw_os_error() {
+            Some(errno::PERM | errno::MLINK | errno::OPNOTSUPP) => Ok(false),
+            _ => Err(backup_error(path, &cause)),
+        },
     }
 }
 
-/// Moves an object into the backup tree, under its own path; what is there keeps its name.
-pub(crate) fn keep(tree: &Tree, path: &RelPath, from: &Place) -> Result<()> {
-    let failed = |cause: io::Error| {
-        if cause.raw_os_error() == Some(errno::XDEV) {
-            Error::new(ErrorKind::Unsupported, "back up")
-                .at(path)
-                .because("the backup directory is on another file system")
-        } else {
-            error("back up", &cause).at(path)
-        }
-    };
-    let (Some(backup), Some(name)) = (tree.backup(), path.name()) else {
-        return Err(Error::new(ErrorKind::Unsupported, "back up").because("no backup directory"));
-    };
-    let parent = path.parent().map(RelPath::components).unwrap_or_default();
-    let directory = make_beneath(backup, &parent).map_err(failed)?;
-    for version in 0_u32.. {
-        let name = versioned(name, version);
-        match from
-            .directory
-            .rename(&from.name, &directory, &name, Rename::Keep)
-        {
-            Err(cause) if cause.kind() == io::ErrorKind::AlreadyExists => {
-                // A directory that is there already has taken what was in this one.
-                let is_empty = from.directory.remove_directory(&from.name).is_ok();
-                if is_empty {
-                    return Ok(());
-                }
+/// Tries `name`, and then others like it, until `put` finds one that is not taken.
+fn put_beside(name: &Name, put: impl Fn(&Name) -> io::Result<()>) -> io::Result<()> {
+    let mut version = 0;
+    loop {
+        match put(&versioned(name, version)) {
+            Err(cause) if cause.kind() == io::ErrorKind::AlreadyExists && version < u32::MAX => {
+                version += 1;
             }
-            other => return other.map_err(failed),
+            other => return other,
         }
     }
-    Err(Error::new(ErrorKind::Conflict, "back up").at(path))
+}
+
+/// Where an entry is kept in the backup tree.
+fn backup_place(tree: &Tree, path: &RelPath) -> Result<(Directory, Name)> {
+    let (Some(parent), Some(name)) = (path.parent(), path.name()) else {
+        return Err(Error::new(ErrorKind::Invalid, "back up").because("the root stays"));
+    };
+    let backup = tree.backup().ok_or_else(no_backup)?;
+    let directory = make_beneath(backup, parent).map_err(|cause| backup_error(path, &cause))?;
+    Ok((directory, name.clone()))
+}
+
+fn no_backup() -> Error {
+    Error::new(ErrorKind::Unsupported, "back up").because("no backup directory")
+}
+
+fn backup_error(path: &RelPath, cause: &io::Error) -> Error {
+    if cause.raw_os_error() == Some(errno::XDEV) {
+        return Error::new(ErrorKind::Unsupported, "back up")
+            .at(path)
+            .because("the backup directory is on another file system");
+    }
+    error("back up", cause).at(path)
 }
 
 /// `name`, then `name.~1~`, `name.~2~` …, cut where it would be too long.
@@ -113,14 +155,14 @@ fn versioned(name: &Name, version: u32) -> Name {
     Name::new(bytes).unwrap_or_else(|_| name.clone())
 }
 
-fn make_beneath(root: &Directory, names: &[&Name]) -> io::Result<Directory> {
-    let mut at = root.open_beneath(&[])?;
-    for name in names {
+fn make_beneath(root: &Directory, path: &RelPath) -> io::Result<Directory> {
+    let mut at = root.try_clone()?;
+    for name in path.components() {
         match at.make_directory(name, 0o700) {
             Err(cause) if cause.kind() == io::ErrorKind::AlreadyExists => {}
             other => other?,
         }
-        at = at.open_beneath(&[name])?;
+        (at, _) = at.open_some(std::iter::once(name))?;
     }
     Ok(at)
 }
@@ -138,10 +180,10 @@ pub(crate) fn tree(tree: &Tree, cx: &Cx, path: &RelPath, entry: &Entry) -> Resul
                 handles.forget(&at);
             }
             let place = tree.place(&at).map_err(failed)?;
-            place
-                .directory
-                .remove_directory(&place.name)
-                .map_err(failed)?;
+            tree.changing(&place.directory, |directory| {
+                directory.remove_directory(&place.name)
+            })
+            .map_err(failed)?;
             continue;
         }
         let directory = tree.directory(&at).map_err(failed)?;
@@ -159,7 +201,8 @@ pub(crate) fn tree(tree: &Tree, cx: &Cx, path: &RelPath, entry: &Entry) -> Resul
             if stat.kind == StatKind::Directory {
                 pending.push((at.join(name), false));
             } else {
-                directory.unlink(&name).map_err(failed)?;
+                tree.changing(&directory, |directory| directory.unlink(&name))
+                    .map_err(failed)?;
             }
         }
     }

@@ -59,3 +59,8 @@ pub(crate) fn is_unsupported(cause: &io::Error) -> bool {
         Some(errno::OPNOTSUPP | errno::NOSYS | errno::INVAL | errno::ISDIR | errno::NOTTY)
     ) || cause.kind() == io::ErrorKind::Unsupported
 }
+
+/// Whether the process or the system has no more descriptors to give.
+pub(crate) fn is_exhausted(cause: &io::Error) -> bool {
+    matches!(cause.raw_os_error(), Some(errno::MFILE | errno::NFILE))
+}

@@ -10,10 +10,10 @@ use std::{
     },
 };
 
-use blit_contract::{Name, RelPath};
+use blit_contract::RelPath;
 use parking_lot::Mutex;
 
-use crate::sys::Directory;
+use crate::{error::is_exhausted, sys::Directory};
 
 /// Open directories by their path. The least recently used are closed when there are too many.
 #[derive(Debug)]
@@ -49,21 +49,32 @@ impl Handles {
         if path.is_root() {
             return Ok(Arc::clone(&self.root));
         }
-        let (nearest, names) = self.nearest(path);
-        if names.is_empty() {
-            return Ok(nearest);
-        }
-        let directory = match nearest.open_beneath(&names) {
-            // Too many open files: close what is only kept in case, and try once more.
-            Err(error) if is_exhausted(&error) => {
-                self.open.lock().clear();
-                nearest.open_beneath(&names)?
+        let (mut at, missing) = self.nearest(path);
+        let mut rest = &missing[..];
+        while !rest.is_empty() {
+            let names = rest.iter().filter_map(|path| path.name());
+            let (opened, used) = match at.open_some(names.clone()) {
+                // Too many open files: close what is only kept in case, and try once more.
+                Err(error) if is_exhausted(&error) => {
+                    self.clear();
+                    at.open_some(names)?
+                }
+                other => other?,
+            };
+            at = Arc::new(opened);
+            // What is on the way is kept too: a very deep tree is not opened from its root each time.
+            let (reached, beyond) = rest.split_at(used);
+            if let Some(path) = reached.last() {
+                self.keep(RelPath::clone(path), &at);
             }
-            other => other?,
-        };
-        let directory = Arc::new(directory);
-        self.keep(path.clone(), &directory);
-        Ok(directory)
+            rest = beyond;
+        }
+        Ok(at)
+    }
+
+    /// Closes everything that is held only in case.
+    pub(crate) fn clear(&self) {
+        self.open.lock().clear();
     }
 
     /// Forgets what was held at `path`: something else may be there now.
@@ -76,9 +87,9 @@ impl Handles {
         self.open.lock().retain(|held, _| !held.starts_with(path));
     }
 
-    /// The nearest directory above `path` that is held, and the names from there.
-    fn nearest<'a>(&self, path: &'a RelPath) -> (Arc<Directory>, Vec<&'a Name>) {
-        let mut names = Vec::new();
+    /// The nearest directory that is held, at or above `path`, and the paths from there down to it.
+    fn nearest<'a>(&self, path: &'a RelPath) -> (Arc<Directory>, Vec<&'a RelPath>) {
+        let mut missing = Vec::new();
         let mut at = path;
         let mut open = self.open.lock();
         let found = loop {
@@ -86,16 +97,14 @@ impl Handles {
                 held.used_at = self.clock.fetch_add(1, Ordering::Relaxed);
                 break Arc::clone(&held.directory);
             }
-            match (at.parent(), at.name()) {
-                (Some(parent), Some(name)) => {
-                    names.push(name);
-                    at = parent;
-                }
-                _ => break Arc::clone(&self.root),
-            }
+            let Some(parent) = at.parent() else {
+                break Arc::clone(&self.root);
+            };
+            missing.push(at);
+            at = parent;
         };
-        names.reverse();
-        (found, names)
+        missing.reverse();
+        (found, missing)
     }
 
     fn keep(&self, path: RelPath, directory: &Arc<Directory>) {
@@ -116,10 +125,4 @@ fn close_oldest(open: &mut HashMap<RelPath, Held>) {
     let (_, median, _) = ages.select_nth_unstable(middle);
     let median = *median;
     open.retain(|_, held| held.used_at > median);
-}
-
-fn is_exhausted(error: &io::Error) -> bool {
-    const ENFILE: i32 = 23;
-    const EMFILE: i32 = 24;
-    matches!(error.raw_os_error(), Some(EMFILE | ENFILE))
 }

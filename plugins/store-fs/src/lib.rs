@@ -9,17 +9,20 @@
 //! makes, links and sets metadata; `meta` is the one metadata applier; `delete` deletes.
 
 mod ancestry;
+mod barrier;
 mod change;
 mod config;
 mod delete;
 mod error;
 mod handles;
+mod lent;
 mod list;
 mod meta;
 mod place;
 mod publish;
 mod read;
 mod reader;
+mod replace;
 mod stage;
 mod store;
 mod sys;

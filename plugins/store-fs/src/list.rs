@@ -103,7 +103,7 @@ impl Walk {
             return Err(Unwanted);
         }
         let opened = self.tree.directory(path).and_then(|directory| {
-            let names = self.sorted_names(&directory)?;
+            let names = self.tree.with_room(|| self.sorted_names(&directory))?;
             let mount = directory.stat_itself()?;
             Ok((directory, names, mount))
         });
@@ -217,16 +217,29 @@ impl Walk {
         if !self.tree.options.writable {
             return;
         }
-        let is_old = directory.stat(&name).is_ok_and(|stat| {
-            let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
-            let changed = u64::try_from(stat.changed.secs).unwrap_or(0);
-            stat.kind == StatKind::File
-                && now.is_ok_and(|now| now.as_secs() > changed + PARTIAL_AGE_MAX.as_secs())
-        });
-        if is_old && directory.is_unlocked(&name) && directory.unlink(&name).is_ok() {
-            tracing::info!(%name, "removed an abandoned partial file");
+        let Ok(stat) = directory.stat(&name) else {
+            return;
+        };
+        if !is_abandoned(&stat) {
+            return;
+        }
+        let removed = match stat.kind {
+            // Only an empty one: what a directory holds was somebody's once.
+            StatKind::Directory => directory.remove_directory(&name),
+            StatKind::File if !directory.is_unlocked(&name) => return,
+            _ => directory.unlink(&name),
+        };
+        if removed.is_ok() {
+            tracing::info!(%name, "removed an abandoned partial");
         }
     }
+}
+
+/// Whether a partial is so old that nobody is at work on it.
+fn is_abandoned(partial: &Stat) -> bool {
+    let changed = u64::try_from(partial.changed.secs).unwrap_or(0);
+    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
+    now.is_ok_and(|now| now.as_secs() > changed.saturating_add(PARTIAL_AGE_MAX.as_secs()))
 }
 
 /// Looks at an entry whose name was just read. If it is gone, it is looked for once more, and then its

@@ -5,11 +5,14 @@
 
 use std::io;
 
-use blit_contract::{Attributes, Entry, Kind, Loss, LossClass, Name, Preserve, Time};
+use blit_contract::{
+    Attributes, Entry, Error, ErrorKind, Kind, Loss, LossClass, Name, Preserve, RelPath, Result,
+    Time, WritePolicy,
+};
 
 use crate::{
     read::is_carried,
-    sys::{self, Directory, File, Ids, Stat},
+    sys::{self, Directory, File, Ids, Stat, errno},
 };
 
 /// setuid and setgid: they lend the owner's rights, so they go with the owner or not at all.
@@ -47,7 +50,7 @@ impl Object<'_> {
         }
     }
 
-    fn set_mode(&self, mode: u32) -> io::Result<()> {
+    pub(crate) fn set_mode(&self, mode: u32) -> io::Result<()> {
         match self {
             Self::Open(file) => file.set_mode(mode),
             Self::Named(directory, name) => directory.set_mode_at(name, mode),
@@ -77,6 +80,9 @@ pub(crate) fn apply(
         preserve,
         changed: false,
         losses: Vec::new(),
+        is_locked: have.is_locked,
+        refused_owner: false,
+        refused_mode: false,
     };
     work.owner_and_mode(have)?;
     if preserve.xattrs
@@ -85,17 +91,14 @@ pub(crate) fn apply(
         work.attributes(file, attributes)?;
     }
     if preserve.times && have.modified != want.modified {
-        work.object.set_modified(want.modified)?;
-        work.changed = true;
+        work.changed |= work.is_kept(object.set_modified(want.modified))?;
     }
     let mut stat = object.stat()?;
     if work.differs(&stat) {
         // What we believed was there was not, or one thing undid another: once more, from the truth.
-        work.losses
-            .retain(|loss| !matches!(loss.class, LossClass::Mode | LossClass::Owner));
         work.owner_and_mode(stat)?;
         if preserve.times && stat.modified != want.modified {
-            work.object.set_modified(want.modified)?;
+            work.is_kept(object.set_modified(want.modified))?;
         }
         stat = object.stat()?;
     }
@@ -113,44 +116,78 @@ struct Work<'a> {
     preserve: Preserve,
     changed: bool,
     losses: Vec<Loss>,
+    /// Marked immutable: then no refusal is the file system's.
+    is_locked: bool,
+    /// The file system keeps no such owner, or no such mode.
+    refused_owner: bool,
+    refused_mode: bool,
 }
 
 impl Work<'_> {
     fn owner_and_mode(&mut self, have: Stat) -> io::Result<()> {
-        let wanted = Ids {
-            uid: self.want.uid,
-            gid: self.want.gid,
-        };
-        let owner = if self.preserve.owner {
-            possible_owner(have, wanted)
-        } else {
-            ids(have)
-        };
         let mut mode = have.mode;
+        let owner = self.possible_owner(have);
         if owner != ids(have) {
-            self.object.set_owner(owner)?;
-            self.changed = true;
-            // The kernel takes lent rights away when the owner changes.
-            mode &= !LENT_RIGHTS;
+            if self.is_kept(self.object.set_owner(owner))? {
+                self.changed = true;
+                // The kernel takes lent rights away when the owner changes.
+                mode &= !LENT_RIGHTS;
+            } else {
+                self.refused_owner = true;
+            }
         }
-        let wanted_mode = self.wanted_mode(have, owner == wanted);
-        if wanted_mode != mode && !matches!(self.want.kind, Kind::Symlink(_)) {
-            self.object.set_mode(wanted_mode)?;
-            self.changed |= wanted_mode != have.mode;
+        let wanted = self.wanted_mode(have);
+        if wanted != mode {
+            if self.is_kept(self.object.set_mode(wanted))? {
+                self.changed |= wanted != have.mode;
+            } else {
+                self.refused_mode = true;
+            }
         }
         Ok(())
     }
 
+    /// Whether a call did what it should. A file system that cannot keep it is no failure: the
+    /// read-back finds what is not as it should be, and counts it.
+    fn is_kept(&self, done: io::Result<()>) -> io::Result<bool> {
+        match done {
+            Ok(()) => Ok(true),
+            Err(cause) if !self.is_locked && is_refusal(&cause) => Ok(false),
+            Err(cause) => Err(cause),
+        }
+    }
+
+    /// As much of the wanted owner as this process may give here.
+    fn possible_owner(&self, have: Stat) -> Ids {
+        if self.preserve.owner && !self.refused_owner {
+            possible_owner(have, self.wanted_owner())
+        } else {
+            ids(have)
+        }
+    }
+
+    fn wanted_owner(&self) -> Ids {
+        Ids {
+            uid: self.want.uid,
+            gid: self.want.gid,
+        }
+    }
+
     /// The mode that it shall have; rights that only the owner may lend go with the owner.
-    fn wanted_mode(&self, have: Stat, has_owner: bool) -> u32 {
-        if !self.preserve.mode {
+    fn wanted_mode(&self, have: Stat) -> u32 {
+        if !self.preserve.mode || self.refused_mode || self.is_link() {
             return have.mode;
         }
-        if self.preserve.owner && has_owner {
+        if self.preserve.owner && self.possible_owner(have) == self.wanted_owner() {
             self.want.mode
         } else {
             self.want.mode & !LENT_RIGHTS
         }
+    }
+
+    /// Links have no mode of their own.
+    fn is_link(&self) -> bool {
+        matches!(self.want.kind, Kind::Symlink(_))
     }
 
     fn attributes(&mut self, file: &File, wanted: &Attributes) -> io::Result<()> {
@@ -178,25 +215,14 @@ impl Work<'_> {
 
     /// Whether owner or mode are not what they should and can be.
     fn differs(&self, stat: &Stat) -> bool {
-        let wanted = Ids {
-            uid: self.want.uid,
-            gid: self.want.gid,
-        };
-        let owner = if self.preserve.owner {
-            possible_owner(*stat, wanted)
-        } else {
-            ids(*stat)
-        };
-        let is_link = matches!(self.want.kind, Kind::Symlink(_));
-        owner != ids(*stat) || (!is_link && self.wanted_mode(*stat, owner == wanted) != stat.mode)
+        self.possible_owner(*stat) != ids(*stat) || self.wanted_mode(*stat) != stat.mode
     }
 
     fn count_losses(&mut self, stat: &Stat) {
-        if self.preserve.owner && (stat.uid, stat.gid) != (self.want.uid, self.want.gid) {
+        if self.preserve.owner && ids(*stat) != self.wanted_owner() {
             self.lose(LossClass::Owner);
         }
-        let is_link = matches!(self.want.kind, Kind::Symlink(_));
-        if self.preserve.mode && !is_link && stat.mode != self.want.mode {
+        if self.preserve.mode && !self.is_link() && stat.mode != self.want.mode {
             self.lose(LossClass::Mode);
         }
         if self.preserve.times && stat.modified != self.want.modified {
@@ -207,6 +233,24 @@ impl Work<'_> {
     fn lose(&mut self, class: LossClass) {
         self.losses.push(Loss::new(class));
     }
+}
+
+/// Answers that `--preserve all` takes for a failure of the entry.
+pub(crate) fn refuse_losses(policy: WritePolicy, losses: &[Loss], path: &RelPath) -> Result<()> {
+    if policy.preserve.strict && !losses.is_empty() {
+        return Err(Error::new(ErrorKind::Unsupported, "set metadata")
+            .at(path)
+            .because("not all metadata can be kept here"));
+    }
+    Ok(())
+}
+
+/// What file systems say that do not know an attribute, or not this value of it.
+fn is_refusal(cause: &io::Error) -> bool {
+    matches!(
+        cause.raw_os_error(),
+        Some(errno::PERM | errno::INVAL | errno::OPNOTSUPP | errno::NOSYS)
+    )
 }
 
 fn ids(stat: Stat) -> Ids {
@@ -246,12 +290,6 @@ const ALWAYS_FIT_BYTES: usize = 512;
 
 /// The store cannot keep this attribute: not at all, or not so large. The file can still be kept.
 fn cannot_keep(cause: &io::Error, wanted: &Attributes) -> bool {
-    const E2BIG: i32 = 7;
-    const ENOSPC: i32 = 28;
-    const ERANGE: i32 = 34;
-    const EINVAL: i32 = 22;
-    const EPERM: i32 = 1;
-    const EOPNOTSUPP: i32 = 95;
     let bytes: usize = wanted
         .xattrs
         .iter()
@@ -259,7 +297,7 @@ fn cannot_keep(cause: &io::Error, wanted: &Attributes) -> bool {
         .sum();
     match cause.raw_os_error() {
         // ext4 says so of attributes that do not fit into one block; a full disk says it of any.
-        Some(ENOSPC) => bytes >= ALWAYS_FIT_BYTES,
-        code => matches!(code, Some(E2BIG | ERANGE | EINVAL | EPERM | EOPNOTSUPP)),
+        Some(errno::NOSPC) => bytes >= ALWAYS_FIT_BYTES,
+        code => is_refusal(cause) || matches!(code, Some(errno::TOO_BIG | errno::RANGE)),
     }
 }

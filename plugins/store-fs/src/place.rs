@@ -14,9 +14,11 @@ use blit_contract::{Error, ErrorKind, Name, PartialName, RelPath, Result};
 use parking_lot::Mutex;
 
 use crate::{
+    barrier::Touched,
     config::FsOptions,
-    error::{failed, is_missing},
+    error::{failed, is_exhausted, is_missing},
     handles::Handles,
+    lent::Lent,
     sys::{self, Directory},
 };
 
@@ -31,6 +33,8 @@ pub(crate) struct Tree {
     handles: OnceLock<Handles>,
     making: Mutex<()>,
     backup: OnceLock<Directory>,
+    pub(crate) touched: Touched,
+    pub(crate) lent: Lent,
     /// Unnamed files do not work here: found out by the first try.
     pub(crate) lacks_unnamed: AtomicBool,
 }
@@ -51,10 +55,16 @@ impl Tree {
             handles: OnceLock::new(),
             making: Mutex::default(),
             backup: OnceLock::new(),
+            touched: Touched::default(),
+            lent: Lent::new(handles_share()),
         };
         match Directory::open_root(location) {
             Ok(root) => tree.start(root),
             Err(error) if is_missing(&error) && tree.options.create_root => {}
+            Err(error) if error.kind() == io::ErrorKind::NotADirectory => {
+                return Err(Error::new(ErrorKind::Conflict, "open")
+                    .because(format!("{} is no directory", location.display())));
+            }
             Err(error) if is_missing(&error) => {
                 return Err(Error::new(ErrorKind::NotFound, "open").because(show(location)));
             }
@@ -69,9 +79,8 @@ impl Tree {
     }
 
     fn start(&self, root: Directory) {
-        let share = sys::open_files_limit() / HANDLES_SHARE;
         let max = match self.options.knobs.handles_max {
-            0 => share.clamp(8, 1_024),
+            0 => handles_share(),
             max => max,
         };
         let _ = self.handles.set(Handles::new(root, max));
@@ -123,6 +132,33 @@ impl Tree {
         })
     }
 
+    /// Does `work` in `directory`, which changes something there. One of our own that nobody may write
+    /// to is opened for it.
+    pub(crate) fn changing<T>(
+        &self,
+        directory: &Arc<Directory>,
+        work: impl Fn(&Directory) -> io::Result<T>,
+    ) -> io::Result<T> {
+        let done = match self.with_room(|| work(directory)) {
+            Err(cause) if self.lent.open(directory, &cause)? => work(directory),
+            other => other,
+        }?;
+        self.touched.note(directory)?;
+        Ok(done)
+    }
+
+    /// Does `work`, which opens something. If there are too many open files, those go that are held
+    /// only in case, and it is done once more.
+    pub(crate) fn with_room<T>(&self, work: impl Fn() -> io::Result<T>) -> io::Result<T> {
+        match (work(), self.handles()) {
+            (Err(cause), Some(handles)) if is_exhausted(&cause) => {
+                handles.clear();
+                work()
+            }
+            (other, _) => other,
+        }
+    }
+
     /// The root of the backup tree.
     pub(crate) fn backup(&self) -> Option<&Directory> {
         self.backup.get()
@@ -146,24 +182,9 @@ impl Tree {
     }
 }
 
-/// Changes something in `directory`. One of our own that nobody may write to is opened for the change;
-/// its mode is set again with the rest of its metadata, when the work in it is done.
-pub(crate) fn changing<T>(
-    directory: &Directory,
-    change: impl Fn() -> io::Result<T>,
-) -> io::Result<T> {
-    const OWNER_MAY: u32 = 0o300;
-    match change() {
-        Err(cause) if cause.kind() == io::ErrorKind::PermissionDenied && !sys::is_privileged() => {
-            let stat = directory.stat_itself()?;
-            if stat.uid != sys::own_ids().uid || stat.mode & OWNER_MAY == OWNER_MAY {
-                return Err(cause);
-            }
-            directory.as_file()?.set_mode(stat.mode | OWNER_MAY)?;
-            change()
-        }
-        other => other,
-    }
+/// How many directories may be held open in case.
+fn handles_share() -> usize {
+    (sys::open_files_limit() / HANDLES_SHARE).clamp(8, 1_024)
 }
 
 /// A hidden name that nobody has.

@@ -10,18 +10,15 @@ use bytes::Bytes;
 use crate::{
     error::{error, is_missing},
     place::Tree,
-    sys::{self, Closing, Directory, File},
+    sys::{self, Closing, Directory, File, errno},
 };
 
 /// Reads all of `items`; each answer stands at the place of its question.
 pub(crate) fn batch(tree: &Tree, cx: &Cx, items: Vec<ReadItem>) -> Result<Vec<Result<SmallFile>>> {
-    let room: u64 = items
-        .iter()
-        .filter(|item| item.content)
-        .map(|item| item.expect.size)
-        .sum();
+    let contents = items.iter().filter(|item| item.content);
     // One byte more than the files hold: a read that does not fill its buffer has found the end.
-    let room = usize::try_from(room).map_err(|_| too_large())? + 1;
+    let room = contents.fold(1_u64, |room, item| room.saturating_add(item.expect.size));
+    let room = usize::try_from(room).map_err(|_| too_large())?;
     let mut buffer = vec![0; room];
     let mut filled = 0;
     let mut directory: Option<(RelPath, Arc<Directory>)> = None;
@@ -124,7 +121,7 @@ fn open(
             directory
         }
     };
-    directory.open_file(name, may_skip_access_time(expect))
+    tree.with_room(|| directory.open_file(name, may_skip_access_time(expect)))
 }
 
 /// Only the owner and root may read without leaving a trace.
@@ -141,15 +138,13 @@ pub(crate) fn attributes(file: &File) -> io::Result<Attributes> {
                 Ok(value) => found.push((name, value)),
                 // Gone since it was listed: the file's ctime tells.
                 Err(cause) if is_missing(&cause) => {}
-                Err(cause) if cause.raw_os_error() == Some(ENODATA) => {}
+                Err(cause) if cause.raw_os_error() == Some(errno::NODATA) => {}
                 Err(cause) => return Err(cause),
             }
         }
     }
     Ok(Attributes::with_xattrs(found))
 }
-
-const ENODATA: i32 = 61;
 
 /// User attributes and access lists; capabilities only where they can be set again.
 pub(crate) fn is_carried(name: &[u8]) -> bool {

@@ -34,9 +34,9 @@ pub(crate) fn open(tree: &Tree, path: &RelPath, options: ReadOptions) -> Result<
             .at(path)
             .because(format!("it is a {}", expect.kind.word())));
     }
-    let file = place
-        .directory
-        .open_file(&place.name, read::may_skip_access_time(&expect))
+    let quietly = read::may_skip_access_time(&expect);
+    let file = tree
+        .with_room(|| place.directory.open_file(&place.name, quietly))
         .map_err(failed)?;
     read::check(&file, &expect, path)?;
     Ok(FsReader {

@@ -4,13 +4,13 @@ use std::sync::{Arc, atomic::Ordering};
 
 use blit_contract::{
     Attributes, Cx, Entry, Error, ErrorKind, Name, RelPath, Replace, Result, SmallFile, Staged,
-    WritePolicy,
+    Time, WritePolicy,
 };
 
 use crate::{
     error::{error, is_unsupported},
     meta::{self, Object},
-    place::{Place, Tree, changing, fresh_partial},
+    place::{Place, Tree, fresh_partial},
     sys::{self, Directory, File, Stat},
 };
 
@@ -30,30 +30,40 @@ pub(crate) struct Unborn {
 
 impl Unborn {
     /// Makes the file for `path`, in the directory where it will be.
-    pub(crate) fn create(tree: &Tree, path: &RelPath, want: &Entry, place: Place) -> Result<Self> {
+    pub(crate) fn create(
+        tree: &Tree,
+        path: &RelPath,
+        want: &Entry,
+        policy: WritePolicy,
+        place: Place,
+    ) -> Result<Self> {
         let failed = |cause| error("create", &cause).at(path);
+        let directory = &place.directory;
         // Only bits that lend nothing: the file has no name, but its mode is for ever if no call
-        // follows. The owner's own rights are needed to reopen it by /proc.
+        // follows.
         let mode = want.mode & 0o777;
         if tree.may_be_unnamed() {
-            let directory = &place.directory;
-            match changing(directory, || directory.create_unnamed(mode)) {
-                Ok(file) => {
-                    let have = expected(mode);
-                    return Ok(Self::new(file, place, None, have));
-                }
+            match tree.changing(directory, |directory| directory.create_unnamed(mode)) {
+                Ok(file) => return Ok(Self::new(file, place, None, expected(mode))),
                 Err(cause) if is_unsupported(&cause) => {
                     tree.lacks_unnamed.store(true, Ordering::Relaxed);
                 }
                 Err(cause) => return Err(failed(cause)),
             }
         }
+        // Nobody may look into it while it is written; without modes nobody would open it later.
+        let mode = if policy.preserve.mode {
+            PARTIAL_MODE
+        } else {
+            mode
+        };
         let partial = fresh_partial();
-        let directory = &place.directory;
-        let file = changing(directory, || directory.create_named(&partial, PARTIAL_MODE))
+        let file = tree
+            .changing(directory, |directory| {
+                directory.create_named(&partial, mode)
+            })
             .map_err(failed)?;
-        let have = expected(PARTIAL_MODE);
-        Ok(Self::new(file, place, Some(partial), have))
+        Ok(Self::new(file, place, Some(partial), expected(mode)))
     }
 
     fn new(file: File, place: Place, partial: Option<Name>, have: Stat) -> Self {
@@ -84,15 +94,10 @@ impl Unborn {
         } else {
             self.have
         };
-        let wanted = with_default_mode(entry, policy);
         let object = Object::Open(&self.file);
         let applied =
-            meta::apply(&object, have, &wanted, attributes, policy.preserve).map_err(failed)?;
-        if policy.preserve.strict && !applied.losses.is_empty() {
-            return Err(Error::new(ErrorKind::Unsupported, "set metadata")
-                .at(path)
-                .because("not all metadata can be kept here"));
-        }
+            meta::apply(&object, have, entry, attributes, policy.preserve).map_err(failed)?;
+        meta::refuse_losses(policy, &applied.losses, path)?;
         let size = applied.stat.size;
         let token = StagedFile {
             unborn: self,
@@ -105,20 +110,21 @@ impl Unborn {
     }
 
     /// Gives the file a name that must not exist.
-    pub(crate) fn link(&mut self, directory: &Directory, name: &Name) -> std::io::Result<()> {
+    pub(crate) fn link(&self, directory: &Directory, name: &Name) -> std::io::Result<()> {
         match &self.partial {
             None => directory.link_unnamed(&self.file, name),
             Some(partial) => {
                 let from = &self.place.directory;
-                from.rename(partial, directory, name, sys::Rename::Keep)?;
-                self.partial = None;
-                Ok(())
+                from.rename(partial, directory, name, sys::Rename::Keep)
             }
         }
     }
-}
 
-impl Unborn {
+    /// It has got a name: nothing hidden is left that would have to go.
+    pub(crate) fn has_name(&mut self) {
+        self.partial = None;
+    }
+
     /// The open file, once it has its name and if nobody else uses it.
     pub(crate) fn into_file(self) -> Option<File> {
         let file = Arc::clone(&self.file);
@@ -153,18 +159,10 @@ fn expected(mode: u32) -> Stat {
         mode: mode & !sys::umask(),
         uid: own.uid,
         gid: own.gid,
+        // Whatever the clock says now: no time that anybody wants is taken for it.
+        modified: Time::new(i64::MIN, 0),
         ..Stat::default()
     }
-}
-
-/// Without `--preserve mode` a new file gets what any program's new file gets, and keeps its
-/// executable bits.
-fn with_default_mode(entry: &Entry, policy: WritePolicy) -> Entry {
-    let mut entry = entry.clone();
-    if !policy.preserve.mode {
-        entry.mode = (0o666 | (entry.mode & 0o111)) & !sys::umask();
-    }
-    entry
 }
 
 /// Stages many small files; each answer stands at the place of its file.
@@ -206,7 +204,7 @@ fn one(
         directory,
         name: name.clone(),
     };
-    let unborn = Unborn::create(tree, &file.path, &file.entry, place)?;
+    let unborn = Unborn::create(tree, &file.path, &file.entry, policy, place)?;
     if !file.content.is_empty() {
         unborn.file.write_at(&file.content, 0).map_err(failed)?;
     }

@@ -13,7 +13,7 @@ use futures_util::stream;
 
 use crate::{
     FsOptions, ancestry, change, delete,
-    error::{failed, is_unsupported},
+    error::failed,
     list,
     place::Tree,
     publish, read, reader, stage,
@@ -174,14 +174,8 @@ impl Store for FsStore {
             return Err(Error::new(ErrorKind::Unsupported, "sync"));
         };
         self.run(|tree| {
-            let Some(handles) = tree.handles() else {
-                return Ok(());
-            };
-            match handles.root().sync_file_system() {
-                Err(cause) if is_unsupported(&cause) => handles.root().sync(),
-                other => other,
-            }
-            .map_err(failed("sync"))
+            tree.lent.restore();
+            tree.touched.sync().map_err(failed("sync"))
         })
         .await
     }

@@ -18,6 +18,9 @@ pub(crate) use twin::{
     Closing, Directory, File, has_group, is_privileged, mounts, open_files_limit, own_ids, umask,
 };
 
+#[cfg(all(test, target_os = "linux", not(feature = "portable-sys")))]
+pub(crate) use linux::forgo_openat2;
+
 use blit_contract::{Entry, Identity, Kind, Name, Special, Time};
 use bytes::Bytes;
 
@@ -25,17 +28,24 @@ use bytes::Bytes;
 pub(crate) mod errno {
     pub(crate) const PERM: i32 = 1;
     pub(crate) const NOENT: i32 = 2;
+    pub(crate) const TOO_BIG: i32 = 7;
+    pub(crate) const ACCES: i32 = 13;
     pub(crate) const BUSY: i32 = 16;
     pub(crate) const XDEV: i32 = 18;
     pub(crate) const NOTDIR: i32 = 20;
     pub(crate) const ISDIR: i32 = 21;
     pub(crate) const INVAL: i32 = 22;
+    pub(crate) const NFILE: i32 = 23;
+    pub(crate) const MFILE: i32 = 24;
     pub(crate) const NOTTY: i32 = 25;
     pub(crate) const FBIG: i32 = 27;
+    pub(crate) const NOSPC: i32 = 28;
     pub(crate) const MLINK: i32 = 31;
+    pub(crate) const RANGE: i32 = 34;
     pub(crate) const NAMETOOLONG: i32 = 36;
     pub(crate) const NOSYS: i32 = 38;
     pub(crate) const LOOP: i32 = 40;
+    pub(crate) const NODATA: i32 = 61;
     pub(crate) const OPNOTSUPP: i32 = 95;
     pub(crate) const STALE: i32 = 116;
 }
@@ -115,6 +125,11 @@ impl Stat {
             && self.modified == entry.modified
             && self.changed == entry.identity.changed
             && (self.kind != StatKind::File || self.size == entry.size)
+    }
+
+    /// Whether both are one object.
+    pub(crate) fn is_same(&self, other: &Self) -> bool {
+        (self.device, self.inode) == (other.device, other.inode)
     }
 
     /// Whether this is still the object that a scan saw, in whatever state.

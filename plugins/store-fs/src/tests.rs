@@ -4,7 +4,11 @@
 #[cfg(not(feature = "portable-sys"))]
 mod linux;
 mod listing;
+#[cfg(not(feature = "portable-sys"))]
+mod promises;
 mod reading;
+#[cfg(not(feature = "portable-sys"))]
+mod unprivileged;
 mod writing;
 
 use std::{fs, path::PathBuf, sync::Arc};

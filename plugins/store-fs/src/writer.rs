@@ -26,7 +26,7 @@ pub(crate) fn open(tree: &Tree, path: &RelPath, options: WriteOptions) -> Result
     let place = tree
         .place(path)
         .map_err(|cause| error("create", &cause).at(path))?;
-    let unborn = Unborn::create(tree, path, &options.entry, place)?;
+    let unborn = Unborn::create(tree, path, &options.entry, options.policy, place)?;
     // At its length from the start: file systems reserve room behind what is appended (XFS), and in
     // a file with holes that room would stay.
     unborn

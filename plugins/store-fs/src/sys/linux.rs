@@ -2,6 +2,7 @@
 
 mod closing;
 mod file;
+mod process;
 
 use std::{
     ffi::OsStr,
@@ -24,11 +25,12 @@ use rustix::{
         StatxFlags, Timespec, Timestamps, Uid,
     },
     io::{Errno, retry_on_intr},
-    process::Resource,
 };
 
 pub(crate) use closing::Closing;
 pub(crate) use file::File;
+pub use process::raise_open_files_limit;
+pub(crate) use process::{has_group, is_privileged, open_files_limit, own_ids, umask};
 
 use super::{Ids, Rename, Stat, StatKind};
 use crate::ancestry::Mount;
@@ -42,10 +44,15 @@ const NAMES_BUFFER_BYTES: usize = 32 << 10;
 /// Old kernels and some sandboxes have no `openat2`.
 static HAS_OPENAT2: AtomicBool = AtomicBool::new(true);
 
+/// Whether a file without a name can be linked by its descriptor alone. Old kernels allow it only with
+/// a capability that containers take from root.
+static LINKS_BY_DESCRIPTOR: AtomicBool = AtomicBool::new(true);
+
 /// A directory, held open.
 #[derive(Debug)]
 pub(crate) struct Directory {
     fd: OwnedFd,
+    device: OnceLock<u64>,
     has_default_acl: OnceLock<bool>,
 }
 
@@ -53,6 +60,7 @@ impl Directory {
     fn new(fd: OwnedFd) -> Self {
         Self {
             fd,
+            device: OnceLock::new(),
             has_default_acl: OnceLock::new(),
         }
     }
@@ -77,20 +85,26 @@ impl Directory {
         })?)
     }
 
-    /// Opens the directory that lies beneath by these names, following no link.
-    pub(crate) fn open_beneath(&self, names: &[&Name]) -> io::Result<Self> {
-        let mut at: Option<OwnedFd> = None;
-        let mut rest = names;
-        while !rest.is_empty() {
-            let from = at.as_ref().map_or(self.fd.as_fd(), AsFd::as_fd);
-            let (opened, used) = open_some(from, rest)?;
-            at = Some(opened);
-            rest = &rest[used..];
+    /// Opens as many of the directories that lie beneath by these names as one call resolves, following
+    /// no link; answers the last, and how many those were.
+    pub(crate) fn open_some<'a>(
+        &self,
+        mut names: impl Iterator<Item = &'a Name> + Clone,
+    ) -> io::Result<(Self, usize)> {
+        if HAS_OPENAT2.load(Ordering::Relaxed) {
+            let (path, used) = joined(names.clone());
+            match open_beneath(self.fd.as_fd(), &path) {
+                Err(Errno::NOSYS | Errno::PERM) => HAS_OPENAT2.store(false, Ordering::Relaxed),
+                other => return Ok((Self::new(other?), used)),
+            }
         }
-        match at {
-            Some(fd) => Ok(Self::new(fd)),
-            None => Ok(Self::new(self.fd.try_clone()?)),
-        }
+        let first = names.next().ok_or(Errno::INVAL)?;
+        Ok((Self::new(open_one(self.fd.as_fd(), os(first))?), 1))
+    }
+
+    /// Opens this directory once more.
+    pub(crate) fn try_clone(&self) -> io::Result<Self> {
+        Ok(Self::new(self.fd.try_clone()?))
     }
 
     /// Opens the directory above.
@@ -170,8 +184,7 @@ impl Directory {
 
     /// Gives a file without a name its name, which must not exist.
     pub(crate) fn link_unnamed(&self, file: &File, name: &Name) -> io::Result<()> {
-        if is_privileged() {
-            // With CAP_DAC_READ_SEARCH, which root has.
+        if LINKS_BY_DESCRIPTOR.load(Ordering::Relaxed) {
             let linked = retry_on_intr(|| {
                 rustix::fs::linkat(file.as_fd(), c"", &self.fd, os(name), AtFlags::EMPTY_PATH)
             });
@@ -181,15 +194,13 @@ impl Directory {
             }
         }
         let path = format!("/proc/self/fd/{}", file.number());
-        Ok(retry_on_intr(|| {
-            rustix::fs::linkat(
-                CWD,
-                path.as_str(),
-                &self.fd,
-                os(name),
-                AtFlags::SYMLINK_FOLLOW,
-            )
-        })?)
+        let path = path.as_str();
+        retry_on_intr(|| {
+            rustix::fs::linkat(CWD, path, &self.fd, os(name), AtFlags::SYMLINK_FOLLOW)
+        })?;
+        // Only now is it known that the descriptor was the matter, and not the directory.
+        LINKS_BY_DESCRIPTOR.store(false, Ordering::Relaxed);
+        Ok(())
     }
 
     /// Gives the object at `name` another name, which must not exist.
@@ -211,9 +222,21 @@ impl Directory {
             Rename::Keep => RenameFlags::NOREPLACE,
             Rename::Replace => RenameFlags::empty(),
         };
-        Ok(retry_on_intr(|| {
+        let renamed = retry_on_intr(|| {
             rustix::fs::renameat_with(&self.fd, os(name), &to.fd, os(to_name), flags)
-        })?)
+        });
+        match (renamed, how) {
+            // Some file systems, NFS among them, know no such flags.
+            (Err(Errno::INVAL), Rename::Keep) => self.rename_by_link(name, to, to_name),
+            (Err(Errno::INVAL), Rename::Exchange) => Err(Errno::OPNOTSUPP.into()),
+            (other, _) => Ok(other?),
+        }
+    }
+
+    /// Renames what is no directory, without replacing anything: for a moment it has both names.
+    pub(crate) fn rename_by_link(&self, name: &Name, to: &Self, to_name: &Name) -> io::Result<()> {
+        self.link(name, to, to_name)?;
+        self.unlink(name)
     }
 
     pub(crate) fn make_directory(&self, name: &Name, mode: u32) -> io::Result<()> {
@@ -299,6 +322,15 @@ impl Directory {
         })
     }
 
+    /// What one barrier covers: the file system.
+    pub(crate) fn barrier_scope(&self) -> io::Result<u64> {
+        if let Some(device) = self.device.get() {
+            return Ok(*device);
+        }
+        let device = self.stat_itself()?.device;
+        Ok(*self.device.get_or_init(|| device))
+    }
+
     /// One barrier for everything written to the file system.
     pub(crate) fn sync_file_system(&self) -> io::Result<()> {
         Ok(retry_on_intr(|| rustix::fs::syncfs(&self.fd))?)
@@ -319,42 +351,34 @@ impl Directory {
     }
 }
 
-/// Opens as many of `names` as one call resolves; answers how many those were.
-fn open_some(from: BorrowedFd<'_>, names: &[&Name]) -> io::Result<(OwnedFd, usize)> {
-    if HAS_OPENAT2.load(Ordering::Relaxed) {
-        let mut path = Vec::new();
-        let mut used = 0;
-        for name in names {
-            if used > 0 && path.len() + name.as_bytes().len() >= PATH_BYTES_MAX {
-                break;
-            }
-            if used > 0 {
-                path.push(b'/');
-            }
-            path.extend_from_slice(name.as_bytes());
-            used += 1;
+/// As many of `names` as fit into one call, as a path; and how many those are.
+fn joined<'a>(names: impl Iterator<Item = &'a Name>) -> (Vec<u8>, usize) {
+    let mut path = Vec::new();
+    let mut used = 0;
+    for name in names {
+        if used > 0 && path.len() + name.as_bytes().len() >= PATH_BYTES_MAX {
+            break;
         }
-        let resolve =
-            ResolveFlags::BENEATH | ResolveFlags::NO_SYMLINKS | ResolveFlags::NO_MAGICLINKS;
-        let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
-        let opened = retry_on_intr(|| {
-            rustix::fs::openat2(
-                from,
-                OsStr::from_bytes(&path),
-                flags,
-                Mode::empty(),
-                resolve,
-            )
-        });
-        match opened {
-            Err(Errno::NOSYS | Errno::PERM) => HAS_OPENAT2.store(false, Ordering::Relaxed),
-            other => return Ok((other?, used)),
+        if used > 0 {
+            path.push(b'/');
         }
+        path.extend_from_slice(name.as_bytes());
+        used += 1;
     }
-    let Some(first) = names.first() else {
-        return Err(Errno::INVAL.into());
-    };
-    Ok((open_one(from, os(first))?, 1))
+    (path, used)
+}
+
+fn open_beneath(from: BorrowedFd<'_>, path: &[u8]) -> Result<OwnedFd, Errno> {
+    let path = OsStr::from_bytes(path);
+    let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
+    let resolve = ResolveFlags::BENEATH | ResolveFlags::NO_SYMLINKS | ResolveFlags::NO_MAGICLINKS;
+    retry_on_intr(|| rustix::fs::openat2(from, path, flags, Mode::empty(), resolve))
+}
+
+/// Does without `openat2` from here on, as on an old kernel.
+#[cfg(test)]
+pub(crate) fn forgo_openat2() {
+    HAS_OPENAT2.store(false, Ordering::Relaxed);
 }
 
 /// Opens one directory by its name.
@@ -428,61 +452,6 @@ fn modified(time: Time) -> Timestamps {
 pub(crate) fn mounts() -> Vec<Mount> {
     let list = std::fs::read_to_string("/proc/self/mountinfo").unwrap_or_default();
     list.lines().filter_map(Mount::parse).collect()
-}
-
-/// Whether this process may do what root may: change owners, read everything.
-pub(crate) fn is_privileged() -> bool {
-    static PRIVILEGED: OnceLock<bool> = OnceLock::new();
-    *PRIVILEGED.get_or_init(|| rustix::process::geteuid().is_root())
-}
-
-/// Who the process is.
-pub(crate) fn own_ids() -> Ids {
-    static OWN: OnceLock<Ids> = OnceLock::new();
-    *OWN.get_or_init(|| Ids {
-        uid: rustix::process::geteuid().as_raw(),
-        gid: rustix::process::getegid().as_raw(),
-    })
-}
-
-/// Whether the process may give its files that group.
-pub(crate) fn has_group(gid: u32) -> bool {
-    static GROUPS: OnceLock<Vec<u32>> = OnceLock::new();
-    let groups = GROUPS.get_or_init(|| {
-        let groups = rustix::process::getgroups().unwrap_or_default();
-        groups.into_iter().map(Gid::as_raw).collect()
-    });
-    own_ids().gid == gid || groups.contains(&gid)
-}
-
-/// The permission bits that the process takes from what it makes.
-pub(crate) fn umask() -> u32 {
-    static UMASK: OnceLock<u32> = OnceLock::new();
-    *UMASK.get_or_init(|| {
-        let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
-        let line = status.lines().find_map(|line| line.strip_prefix("Umask:"));
-        line.and_then(|octal| u32::from_str_radix(octal.trim(), 8).ok())
-            // Without /proc: assume the strictest, so that every mode is set by a call of its own.
-            .unwrap_or(0o777)
-    })
-}
-
-/// How many files the process may have open.
-pub(crate) fn open_files_limit() -> usize {
-    let limit = rustix::process::getrlimit(Resource::Nofile);
-    limit
-        .current
-        .and_then(|limit| usize::try_from(limit).ok())
-        .unwrap_or(1 << 20)
-}
-
-/// Raises the soft limit of open files to the hard one: each staged file holds a descriptor. For
-/// binaries, before they open a store.
-pub fn raise_open_files_limit() {
-    let mut limit = rustix::process::getrlimit(Resource::Nofile);
-    limit.current = limit.maximum;
-    // Refused: then batches are smaller.
-    let _ = rustix::process::setrlimit(Resource::Nofile, limit);
 }
 
 fn c_name(name: &[u8]) -> io::Result<std::ffi::CString> {

@@ -58,15 +58,24 @@ impl Directory {
         fs::create_dir(path)
     }
 
-    pub(crate) fn open_beneath(&self, names: &[&Name]) -> io::Result<Self> {
+    pub(crate) fn open_some<'a>(
+        &self,
+        names: impl Iterator<Item = &'a Name>,
+    ) -> io::Result<(Self, usize)> {
         let mut path = self.0.clone();
+        let mut used = 0;
         for name in names {
             path.push(os(name)?);
             if !fs::symlink_metadata(&path)?.is_dir() {
                 return Err(io::ErrorKind::NotADirectory.into());
             }
+            used += 1;
         }
-        Ok(Self(path))
+        Ok((Self(path), used))
+    }
+
+    pub(crate) fn try_clone(&self) -> io::Result<Self> {
+        Ok(Self(self.0.clone()))
     }
 
     pub(crate) fn open_parent(&self) -> io::Result<Self> {
@@ -205,6 +214,11 @@ impl Directory {
             .is_ok_and(|file| file.try_lock().is_ok())
     }
 
+    /// What one barrier covers: this directory alone.
+    pub(crate) fn barrier_scope(&self) -> io::Result<u64> {
+        Ok(self.stat_itself()?.inode)
+    }
+
     /// The standard library has no barrier for a file system: each file is synced by itself.
     pub(crate) fn sync_file_system(&self) -> io::Result<()> {
         Err(io::ErrorKind::Unsupported.into())
@@ -331,7 +345,7 @@ impl File {
 
 /// Closes files: one by one.
 #[derive(Debug, Default)]
-pub(crate) struct Closing;
+pub(crate) struct Closing(());
 
 impl Closing {
     pub(crate) fn close(&mut self, file: File) {

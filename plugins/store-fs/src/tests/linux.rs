@@ -14,22 +14,23 @@ use bytes::Bytes;
 use super::{Bench, POLICY, file_entry, kind, known, name, no_attributes, rel};
 use crate::config::Knobs;
 
-#[tokio::test]
-async fn a_tree_deeper_than_any_path_string_is_listed_written_and_deleted_with_few_descriptors() {
+/// Makes a chain of directories with a file at its end, lists it, reads the file, deletes it all.
+async fn go_through_a_deep_tree(levels: u32, component: &str) {
     let bench = Bench::with_knobs(Knobs {
         handles_max: 8,
         ..Knobs::default()
     });
-    let component = "n".repeat(200);
     let mut path = RelPath::ROOT;
-    for _ in 0..300 {
-        path = path.join(name(&component));
-        let make = MetaOp::MakeDirectory {
+    let mut making = Vec::new();
+    for _ in 0..levels {
+        path = path.join(name(component));
+        making.push(MetaOp::MakeDirectory {
             path: path.clone(),
             replace: Replace::Nothing,
-        };
-        bench.apply(make).await.unwrap();
+        });
     }
+    let made = bench.store.apply(&bench.cx, POLICY, making).await.unwrap();
+    assert!(made.iter().all(Result::is_ok));
     let file = SmallFile::new(path.join(name("f")), file_entry("f"), "deep".into());
     bench.store.put(&bench.cx, POLICY, file).await.unwrap();
     let mut listed = Vec::new();
@@ -39,21 +40,60 @@ async fn a_tree_deeper_than_any_path_string_is_listed_written_and_deleted_with_f
             listed.push((batch.directory.join(entry.name.clone()), entry));
         }
     }
-    assert_eq!(listed.len(), 301);
-    let (leaf, entry) = listed
-        .iter()
-        .max_by_key(|(path, _)| path.depth())
-        .unwrap()
-        .clone();
-    let item = ReadItem::content(leaf, entry);
-    assert_eq!(
-        bench.store.get(&bench.cx, item).await.unwrap().content,
-        "deep"
-    );
+    assert_eq!(listed.len(), levels as usize + 1);
     listed.sort_by_key(|(path, _)| std::cmp::Reverse(path.depth()));
+    let (leaf, entry) = listed[0].clone();
+    let item = ReadItem::content(leaf, entry);
+    let read = bench.store.get(&bench.cx, item).await.unwrap();
+    assert_eq!(read.content, "deep");
     let deleted = bench.store.delete(&bench.cx, POLICY, listed).await.unwrap();
     assert!(deleted.iter().all(Result::is_ok));
     assert!(bench.paths().await.is_empty());
+}
+
+#[tokio::test]
+async fn a_tree_deeper_than_any_path_string_is_listed_written_and_deleted_with_few_descriptors() {
+    go_through_a_deep_tree(2_000, &"n".repeat(200)).await;
+}
+
+#[tokio::test]
+async fn a_very_deep_tree_costs_neither_stack_nor_patience() {
+    go_through_a_deep_tree(3_000, "d").await;
+}
+
+#[tokio::test]
+async fn without_openat2_directories_are_opened_one_by_one() {
+    crate::sys::forgo_openat2();
+    go_through_a_deep_tree(100, "d").await;
+}
+
+#[tokio::test]
+async fn without_openat2_no_link_is_followed_either() {
+    crate::sys::forgo_openat2();
+    let bench = Bench::new();
+    let outside = bench.beside("outside");
+    fs::create_dir_all(outside.join("e")).unwrap();
+    symlink(&outside, bench.root.join("d")).unwrap();
+    let file = SmallFile::new(rel("d/e/f"), file_entry("f"), "x".into());
+    let refused = bench.store.put(&bench.cx, POLICY, file).await;
+    assert_eq!(kind(refused), ErrorKind::Changed);
+    assert_eq!(fs::read_dir(outside.join("e")).unwrap().count(), 0);
+}
+
+#[test]
+fn a_rename_by_link_takes_no_name_that_is_taken() {
+    let bench = Bench::new();
+    let directory = crate::sys::Directory::open_root(&bench.root).unwrap();
+    fs::write(bench.root.join("a"), "a").unwrap();
+    fs::write(bench.root.join("b"), "b").unwrap();
+    let taken = directory.rename_by_link(&name("a"), &directory, &name("b"));
+    assert_eq!(taken.unwrap_err().kind(), std::io::ErrorKind::AlreadyExists);
+    assert_eq!((bench.read("a"), bench.read("b")), ("a".into(), "b".into()));
+    directory
+        .rename_by_link(&name("a"), &directory, &name("c"))
+        .unwrap();
+    assert!(!bench.root.join("a").exists());
+    assert_eq!(bench.read("c"), "a");
 }
 
 #[tokio::test]
