@@ -46,6 +46,9 @@ struct Local {
     /// A trial at 1/50 of the size, to see that everything runs; its figures say nothing
     #[arg(long)]
     quick: bool,
+    /// Another part of the size: tests of the harness itself are content with less
+    #[arg(long, hide = true, value_name = "N", conflicts_with = "quick", value_parser = clap::value_parser!(u16).range(1..=1_000))]
+    divisor: Option<u16>,
     /// Only these, separated by commas
     #[arg(long, value_name = "WORK", value_delimiter = ',')]
     only: Vec<Work>,
@@ -104,7 +107,7 @@ impl Local {
         Ok(Settings {
             blit,
             command: self.command(),
-            divisor: if self.quick { QUICK_DIVISOR } else { 1 },
+            divisor: self.divisor(),
             folder: self.folder,
             pairs: self.pairs.into(),
             peers: if self.peers.is_empty() {
@@ -121,10 +124,16 @@ impl Local {
         })
     }
 
+    fn divisor(&self) -> u64 {
+        let usual = if self.quick { QUICK_DIVISOR } else { 1 };
+        self.divisor.map_or(usual, u64::from)
+    }
+
     /// The command that repeats this measurement; where it ran and wrote is left out.
     fn command(&self) -> String {
         let mut words = vec!["cargo xtask bench local".to_owned()];
         words.extend(self.quick.then(|| "--quick".to_owned()));
+        words.extend(self.divisor.map(|it| format!("--divisor {it}")));
         words.extend(list("--only", &self.only));
         words.extend(list("--peers", &self.peers));
         words.push(format!("--pairs {} --seed {}", self.pairs, self.seed));

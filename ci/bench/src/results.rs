@@ -78,13 +78,13 @@ pub struct Cost {
 }
 
 impl Cost {
-    pub(crate) fn of(samples: &[Sample], lost: BTreeSet<String>) -> Self {
+    pub(crate) fn of<'a>(samples: &[Sample], lost: impl Iterator<Item = &'a &'static str>) -> Self {
         let each = |of: fn(&Sample) -> f64| -> Vec<f64> { samples.iter().map(of).collect() };
         Self {
             wall_s: Spread::of(&each(|it| it.wall_s)),
             cpu_s: Spread::of(&each(|it| it.cpu_s)),
             peak_bytes: samples.iter().map(|it| it.peak_bytes).max().unwrap_or(0),
-            lost,
+            lost: lost.map(|it| (*it).to_owned()).collect(),
         }
     }
 }

@@ -7,11 +7,11 @@ use crate::measure::{Sample, measure};
 use crate::reflink::ReflinkStore;
 use crate::results::{Cost, Duel, Results, WorkResult};
 use crate::tree::Tree;
-use crate::verify;
+use crate::verify::{self, Lost};
 use crate::work::Work;
 use crate::{Goal, contender, memory, shell};
 use eyre::Context;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -147,7 +147,7 @@ struct Lane {
     contender: Contender,
     target: PathBuf,
     samples: Vec<Sample>,
-    lost: BTreeSet<String>,
+    lost: Lost,
 }
 
 impl Place {
@@ -224,7 +224,7 @@ impl Place {
             contender,
             target,
             samples: Vec::new(),
-            lost: BTreeSet::new(),
+            lost: Lost::new(),
         })
     }
 
@@ -243,7 +243,7 @@ impl Place {
         let sample = measure(&command)?;
         let is_warm_up = turn == 0;
         if is_warm_up {
-            lane.lost = verify::judge(source, &lane.target)?.lost;
+            lane.lost = verify::judge(source, &lane.target)?;
         } else {
             verify::by_rsync(source, &lane.target)?;
             lane.samples.push(sample);
@@ -260,7 +260,7 @@ impl Place {
 
 impl Lane {
     fn finish(self) -> Cost {
-        Cost::of(&self.samples, self.lost)
+        Cost::of(&self.samples, self.lost.keys())
     }
 }
 

@@ -129,7 +129,10 @@ impl Tree {
         for (path, modified) in &self.directories {
             set_modified(&File::open(root.join(path))?, *modified)?;
         }
-        Ok(())
+        set_modified(
+            &File::open(root)?,
+            SystemTime::UNIX_EPOCH + Duration::from_secs(OLDEST_S),
+        )
     }
 
     fn add_directory(

@@ -2,39 +2,34 @@
 
 use crate::shell;
 use blit_conform::{Options, What};
-use eyre::ensure;
-use std::collections::BTreeSet;
+use eyre::{bail, ensure};
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::process::Command;
 
-/// What two comparers found.
-#[derive(Debug, Default, PartialEq, Eq)]
-pub struct Verdict {
-    /// The metadata that is not as in the source.
-    pub lost: BTreeSet<String>,
-}
+/// The metadata that is not as in the source: what it is, and one place where.
+pub type Lost = BTreeMap<&'static str, String>;
 
 /// Compares a copy with its source by `rsync` and by our own comparer.
 ///
 /// # Errors
 /// When names, types or contents differ: such a run is void.
-pub fn judge(source: &Path, target: &Path) -> eyre::Result<Verdict> {
-    let mut verdict = Verdict {
-        lost: by_rsync(source, target)?,
-    };
+pub fn judge(source: &Path, target: &Path) -> eyre::Result<Lost> {
+    let mut lost = by_rsync(source, target)?;
     for difference in blit_conform::compare(source, target, Options::exact()) {
-        let lost = metadata(difference.what);
-        ensure!(lost.is_some(), "the result differs: {difference}");
-        verdict.lost.extend(lost.map(str::to_owned));
+        let Some(name) = metadata(difference.what) else {
+            bail!("the result differs: {difference}");
+        };
+        lost.entry(name).or_insert_with(|| difference.to_string());
     }
-    Ok(verdict)
+    Ok(lost)
 }
 
 /// Compares by `rsync` alone: enough for the second and later runs of a contender.
 ///
 /// # Errors
 /// When names, types or contents differ.
-pub fn by_rsync(source: &Path, target: &Path) -> eyre::Result<BTreeSet<String>> {
+pub fn by_rsync(source: &Path, target: &Path) -> eyre::Result<Lost> {
     let mut command = Command::new("rsync");
     command.args(["-nac", "--delete", "--itemize-changes"]);
     read_items(&shell::output(
@@ -43,8 +38,8 @@ pub fn by_rsync(source: &Path, target: &Path) -> eyre::Result<BTreeSet<String>> 
 }
 
 /// Reads lines such as `.f..tp..... name`; a dot first says that only metadata would change.
-fn read_items(said: &str) -> eyre::Result<BTreeSet<String>> {
-    let mut lost = BTreeSet::new();
+fn read_items(said: &str) -> eyre::Result<Lost> {
+    let mut lost = Lost::new();
     for line in said.lines().filter(|line| !line.is_empty()) {
         ensure!(
             line.starts_with('.'),
@@ -58,7 +53,8 @@ fn read_items(said: &str) -> eyre::Result<BTreeSet<String>> {
             ('g', "owners"),
         ] {
             if flags.chars().skip(2).any(|it| it == flag) {
-                lost.insert(name.to_owned());
+                lost.entry(name)
+                    .or_insert_with(|| format!("rsync says {line}"));
             }
         }
     }
@@ -99,7 +95,7 @@ mod tests {
     #[test]
     fn a_true_copy_has_lost_nothing() {
         let (_folder, source, target) = twins();
-        assert_eq!(judge(&source, &target).unwrap(), Verdict::default());
+        assert_eq!(judge(&source, &target).unwrap(), Lost::new());
     }
 
     #[test]
@@ -141,9 +137,9 @@ mod tests {
                 .set_modified(std::time::SystemTime::UNIX_EPOCH)
                 .unwrap();
         }
-        let lost = judge(&source, &target).unwrap().lost;
+        let lost = judge(&source, &target).unwrap();
         assert_eq!(
-            lost.into_iter().collect::<Vec<_>>(),
+            lost.keys().copied().collect::<Vec<_>>(),
             ["attributes", "times"]
         );
     }
@@ -152,7 +148,7 @@ mod tests {
     fn lines_of_rsync_are_read_flag_by_flag() {
         let lost = read_items(".f..tp..... a\n.d....og... b\n").unwrap();
         assert_eq!(
-            lost.into_iter().collect::<Vec<_>>(),
+            lost.keys().copied().collect::<Vec<_>>(),
             ["modes", "owners", "times"]
         );
         assert!(read_items(">fcs....... a\n").is_err());
