@@ -35,6 +35,3 @@ pub use errors::Slug;
 pub use events::schema;
 pub use exit::Exit;
 pub use run::main;
-
-// Named once, or the linker would lose the plugins.
-use blit_bundled as _;

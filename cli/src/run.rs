@@ -18,20 +18,9 @@ use crate::{
 pub fn main() -> ExitCode {
     complete::answer();
     panics::install();
-    raise_open_files();
+    blit_bundled::prepare_process();
     let typed: Vec<OsString> = std::env::args_os().collect();
     run(typed).into()
-}
-
-/// As many open files as the system lets us have. With fewer it takes longer, so failing is fine.
-fn raise_open_files() {
-    use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
-    let limit = getrlimit(Resource::Nofile);
-    let raised = Rlimit {
-        current: limit.maximum,
-        maximum: limit.maximum,
-    };
-    let _ = setrlimit(Resource::Nofile, raised);
 }
 
 fn run(typed: Vec<OsString>) -> Exit {

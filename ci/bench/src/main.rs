@@ -4,6 +4,7 @@
 #![expect(clippy::print_stdout, reason = "a program talks to whoever started it")]
 
 use blit_bench::contender::Peer;
+use blit_bench::results::Results;
 use blit_bench::run::{self, Settings};
 use blit_bench::work::{self, Work};
 use blit_bench::{measure, memory, page, raw};
@@ -91,11 +92,19 @@ fn main() -> eyre::Result<()> {
 
 fn measure_local(local: Local) -> eyre::Result<()> {
     let output = local.output.clone();
-    let results = run::run(&local.into_settings()?, &mut |line| println!("{line}"))?;
-    fs::create_dir_all(&output)?;
-    let json = serde_json::to_string_pretty(&results)?;
-    fs::write(output.join("local.json"), json + "\n")?;
-    fs::write(output.join("local.md"), page::render(&results))?;
+    // After each work, so that hours are not lost with the last of them.
+    let mut save = |results: &Results| {
+        fs::create_dir_all(&output)?;
+        let json = serde_json::to_string_pretty(results)?;
+        fs::write(output.join("local.json"), json + "\n")?;
+        fs::write(output.join("local.md"), page::render(results))?;
+        Ok(())
+    };
+    run::run(
+        &local.into_settings()?,
+        &mut |line| println!("{line}"),
+        &mut save,
+    )?;
     println!("written to {}", output.display());
     Ok(())
 }

@@ -37,11 +37,15 @@ pub struct Settings {
     pub works: Vec<Work>,
 }
 
-/// Measures everything; `say` hears what is going on.
+/// Measures everything; `say` hears what is going on, and `save` gets what there is after each work.
 ///
 /// # Errors
 /// When blit fails or its result differs from the source. A peer that fails is left out by name.
-pub fn run(settings: &Settings, say: &mut dyn FnMut(&str)) -> eyre::Result<Results> {
+pub fn run(
+    settings: &Settings,
+    say: &mut dyn FnMut(&str),
+    save: &mut dyn FnMut(&Results) -> eyre::Result<()>,
+) -> eyre::Result<()> {
     let blit = Contender::Blit(settings.blit.clone());
     let mut results = Results {
         date: jiff::Timestamp::now().strftime("%FT%TZ").to_string(),
@@ -64,9 +68,10 @@ pub fn run(settings: &Settings, say: &mut dyn FnMut(&str)) -> eyre::Result<Resul
         results
             .works
             .push(measure_work(*work, settings, &mut results.versions, say)?);
+        save(&results)?;
     }
     fs::remove_dir_all(&settings.folder)?;
-    Ok(results)
+    Ok(())
 }
 
 fn empty(folder: &Path) -> eyre::Result<()> {

@@ -2,7 +2,10 @@
 
 use std::sync::OnceLock;
 
-use rustix::{fs::Gid, process::Resource};
+use rustix::{
+    fs::{Gid, Mode, OFlags},
+    process::Resource,
+};
 
 use super::Ids;
 
@@ -52,11 +55,22 @@ pub(crate) fn open_files_limit() -> usize {
         .unwrap_or(1 << 20)
 }
 
+/// Room for the descriptors of a few batches of staged files.
+const DESCRIPTORS_ROOM: i32 = 16_384;
+
 /// Raises the soft limit of open files to the hard one: each staged file holds a descriptor. For
-/// binaries, before they open a store.
+/// binaries, before they start a thread or open a store.
+///
+/// The kernel's table of descriptors is made large at once: to enlarge it later, it stops every thread
+/// that opens a file for some 10 ms, and does so at each doubling (`expand_fdtable` waits for a grace
+/// period if the process has threads).
 pub fn raise_open_files_limit() {
     let mut limit = rustix::process::getrlimit(Resource::Nofile);
     limit.current = limit.maximum;
     // Refused: then batches are smaller.
     let _ = rustix::process::setrlimit(Resource::Nofile, limit);
+    if let Ok(any) = rustix::fs::open(c"/", OFlags::PATH | OFlags::CLOEXEC, Mode::empty()) {
+        // Beyond the limit: then the table grows as it always did.
+        drop(rustix::io::fcntl_dupfd_cloexec(&any, DESCRIPTORS_ROOM - 1));
+    }
 }
