@@ -93,11 +93,17 @@ fn main() -> eyre::Result<()> {
 fn measure_local(local: Local) -> eyre::Result<()> {
     let output = local.output.clone();
     // After each work, so that hours are not lost with the last of them.
+    let earlier = fs::read(output.join("local.json"));
+    let earlier: Option<Results> = earlier.ok().and_then(|it| serde_json::from_slice(&it).ok());
     let mut save = |results: &Results| {
+        let mut results = results.clone();
+        if let Some(earlier) = earlier.clone() {
+            results.keep(earlier);
+        }
         fs::create_dir_all(&output)?;
-        let json = serde_json::to_string_pretty(results)?;
+        let json = serde_json::to_string_pretty(&results)?;
         fs::write(output.join("local.json"), json + "\n")?;
-        fs::write(output.join("local.md"), page::render(results))?;
+        fs::write(output.join("local.md"), page::render(&results))?;
         Ok(())
     };
     run::run(

@@ -45,8 +45,6 @@ fn write_all(page: &mut String, results: &Results) -> fmt::Result {
 fn write_facts(page: &mut String, results: &Results) -> fmt::Result {
     let machine = &results.machine;
     writeln!(page, "\n| | |\n|---|---|")?;
-    writeln!(page, "| date | {} |", results.date)?;
-    writeln!(page, "| sources | {} |", results.commit)?;
     let memory = size(machine.memory_bytes);
     writeln!(
         page,
@@ -67,7 +65,11 @@ fn write_work(page: &mut String, work: &WorkResult) -> fmt::Result {
     if !work.file_system.is_empty() {
         let noun = if work.files == 1 { "file" } else { "files" };
         let (files, size) = (work.files, size(work.size_bytes));
-        writeln!(page, "{files} {noun}, {size}, on {}.\n", work.file_system)?;
+        let (system, date, commit) = (&work.file_system, &work.date, &work.commit);
+        writeln!(
+            page,
+            "{files} {noun}, {size}, on {system}; measured {date}, sources {commit}.\n"
+        )?;
     }
     if !work.duels.is_empty() {
         writeln!(
@@ -170,6 +172,8 @@ mod tests {
         };
         let work = WorkResult {
             id: "L1".to_owned(),
+            date: "2026-11-21T04:31:07Z".to_owned(),
+            commit: "0123456789ab".to_owned(),
             title: "small files".to_owned(),
             files: 2_000,
             size_bytes: 11 << 20,
@@ -178,9 +182,7 @@ mod tests {
             missing: vec!["cpz: cannot be installed".to_owned()],
         };
         Results {
-            date: "2026-11-21T04:31:07Z".to_owned(),
             command: "cargo xtask bench local".to_owned(),
-            commit: "0123456789ab".to_owned(),
             machine: Machine {
                 processor: "AMD EPYC".to_owned(),
                 cores: 2,

@@ -26,7 +26,7 @@ impl ReflinkStore {
             image: folder.join("btrfs.image"),
             mounted: folder.join("btrfs"),
         };
-        File::create(&store.image)?.set_len(IMAGE_BYTES_MIN.max(size_bytes * 2))?;
+        File::create(&store.image)?.set_len(IMAGE_BYTES_MIN.max(size_bytes * 3))?;
         fs::create_dir(&store.mounted)?;
         shell::output(Command::new("mkfs.btrfs").arg("--quiet").arg(&store.image))
             .wrap_err("needs btrfs-progs")?;

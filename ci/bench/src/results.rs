@@ -10,12 +10,8 @@ use std::collections::{BTreeMap, BTreeSet};
 /// One measurement of everything that was asked for.
 #[derive(Clone, Debug, Deserialize, Serialize)]
 pub struct Results {
-    /// When it began, RFC 3339 in UTC.
-    pub date: String,
-    /// The command that repeats it.
+    /// The command that measured last.
     pub command: String,
-    /// The commit of the sources.
-    pub commit: String,
     /// Where it ran.
     pub machine: Machine,
     /// What made the trees.
@@ -28,11 +24,35 @@ pub struct Results {
     pub works: Vec<WorkResult>,
 }
 
+impl Results {
+    /// Takes over what an earlier run on the same machine measured and this one did not.
+    pub fn keep(&mut self, earlier: Self) {
+        let is_like = (earlier.seed, earlier.divisor) == (self.seed, self.divisor)
+            && earlier.machine == self.machine;
+        if !is_like {
+            return;
+        }
+        for (name, version) in earlier.versions {
+            self.versions.entry(name).or_insert(version);
+        }
+        for work in earlier.works {
+            if self.works.iter().all(|mine| mine.id != work.id) {
+                self.works.push(work);
+            }
+        }
+        self.works.sort_by(|a, b| a.id.cmp(&b.id));
+    }
+}
+
 /// One kind of work.
 #[derive(Clone, Debug, Deserialize, Serialize)]
 pub struct WorkResult {
     /// `L1`.
     pub id: String,
+    /// When it was measured, RFC 3339 in UTC.
+    pub date: String,
+    /// The commit of the sources that were measured.
+    pub commit: String,
     /// What it is, in words.
     pub title: String,
     /// How many files its source has.

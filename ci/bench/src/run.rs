@@ -48,9 +48,7 @@ pub fn run(
 ) -> eyre::Result<()> {
     let blit = Contender::Blit(settings.blit.clone());
     let mut results = Results {
-        date: jiff::Timestamp::now().strftime("%FT%TZ").to_string(),
         command: settings.command.clone(),
-        commit: machine::commit(),
         machine: Machine::this()?,
         seed: settings.seed,
         divisor: settings.divisor,
@@ -90,6 +88,8 @@ fn measure_work(
     let trees = work.sources(settings.seed, settings.divisor);
     let mut result = WorkResult {
         id: work.id().to_owned(),
+        date: jiff::Timestamp::now().strftime("%FT%TZ").to_string(),
+        commit: machine::commit(),
         title: work.title().to_owned(),
         files: trees[0].files.len() as u64,
         size_bytes: trees[0].size_bytes(),

@@ -101,6 +101,8 @@ pub struct Diff {
     pub replace: Replace,
     /// How often it was tried before; after the first time the source looks at it anew.
     pub attempt: u8,
+    /// The target's number for it; answers that leave the process name it by this.
+    pub id: u64,
 }
 
 impl Diff {
@@ -113,6 +115,7 @@ impl Diff {
             kind,
             replace,
             attempt: 0,
+            id: 0,
         }
     }
 }

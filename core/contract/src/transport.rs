@@ -289,6 +289,19 @@ impl Debug for FdLease<'_> {
     }
 }
 
+/// Another machine's daemon, reached and authenticated.
+#[async_trait]
+pub trait Peer: Debug + Send + Sync {
+    /// Who it is.
+    fn info(&self) -> &PeerInfo;
+
+    /// Opens a two-way stream for one request.
+    async fn request(&self, cx: &Cx) -> Result<Stream>;
+
+    /// The connection for the session of that number, which a request has begun.
+    async fn session(&self, cx: &Cx, id: [u8; 16]) -> Result<Box<dyn Connection>>;
+}
+
 /// Access to the peer's memory.
 #[async_trait]
 pub trait Rma: Send + Sync {

@@ -1,33 +1,82 @@
 //! Typed values over a stream of a connection.
 //!
-//! Where both ends share a process the values pass as they are. A connection that leaves the process
-//! needs the encoding of `blit-wire`, which comes with the first such transport.
+//! Where both ends share a process ([`TransportCap::Objects`]) the values pass as they are; on any other
+//! connection they cross as the frames of `blit-wire`.
 
 use std::{any::Any, collections::VecDeque, marker::PhantomData};
 
-use blit_contract::{Chunk, Error, ErrorKind, RecvStream, Result, SendStream, Stream};
+use blit_contract::{
+    Chunk, Error, ErrorKind, RecvStream, Result, SendStream, Stream, TransportCap, TransportCaps,
+};
+use blit_wire::{BadMessage, Frame, FrameBuffer, Message, Reply, Request};
+use bytes::Bytes;
+
+/// How much is asked of a stream at a time.
+const RECEIVE_BYTES_MAX: usize = 1 << 20;
+
+/// What can leave the process.
+pub(crate) trait Crossing: Any + Send + Sized {
+    fn to_frame(&self) -> Bytes;
+    fn from_frame(bytes: Bytes) -> std::result::Result<Self, BadMessage>;
+}
+
+macro_rules! crossing {
+    ($($type:ty)*) => {$(
+        impl Crossing for $type {
+            fn to_frame(&self) -> Bytes {
+                <$type>::to_frame(self)
+            }
+
+            fn from_frame(bytes: Bytes) -> std::result::Result<Self, BadMessage> {
+                <$type>::from_frame(bytes)
+            }
+        }
+    )*};
+}
+crossing!(Frame Message Reply Request);
+
+/// Whether values pass through such a connection as they are.
+pub(crate) fn passes_objects(caps: TransportCaps) -> bool {
+    caps.has(TransportCap::Objects)
+}
 
 /// Sends values of one type.
 #[derive(Debug)]
 pub(crate) struct Sender<T> {
     stream: Box<dyn SendStream>,
     queue: VecDeque<Chunk>,
+    as_objects: bool,
     values: PhantomData<fn(T)>,
 }
 
 impl<T: Any + Send> Sender<T> {
-    /// Sends one value; waits while the peer is behind.
-    pub(crate) async fn send(&mut self, value: T) -> Result<()> {
-        self.queue.push_back(Chunk::Object(Box::new(value)));
-        while !self.queue.is_empty() {
-            self.stream.send(&mut self.queue).await?;
-        }
-        Ok(())
+    /// Sends one value as it is.
+    pub(crate) async fn send_object(&mut self, value: T) -> Result<()> {
+        self.push(Chunk::Object(Box::new(value))).await
     }
 
     /// Ends the stream.
     pub(crate) async fn finish(&mut self) -> Result<()> {
         self.stream.finish().await
+    }
+
+    async fn push(&mut self, chunk: Chunk) -> Result<()> {
+        self.queue.push_back(chunk);
+        while !self.queue.is_empty() {
+            self.stream.send(&mut self.queue).await?;
+        }
+        Ok(())
+    }
+}
+
+impl<T: Crossing> Sender<T> {
+    /// Sends one value; waits while the peer is behind.
+    pub(crate) async fn send(&mut self, value: T) -> Result<()> {
+        if self.as_objects {
+            self.send_object(value).await
+        } else {
+            self.push(Chunk::Bytes(value.to_frame())).await
+        }
     }
 }
 
@@ -35,33 +84,67 @@ impl<T: Any + Send> Sender<T> {
 #[derive(Debug)]
 pub(crate) struct Receiver<T> {
     stream: Box<dyn RecvStream>,
+    buffer: FrameBuffer,
     values: PhantomData<fn() -> T>,
 }
 
 impl<T: Any + Send> Receiver<T> {
-    /// The next value; `None` at the end.
-    pub(crate) async fn recv(&mut self) -> Result<Option<T>> {
-        match self.stream.recv(usize::MAX).await? {
+    /// The next value that passed as it is; `None` at the end.
+    pub(crate) async fn recv_object(&mut self) -> Result<Option<T>> {
+        match self.stream.recv(RECEIVE_BYTES_MAX).await? {
             None => Ok(None),
-            Some(Chunk::Object(value)) => value
-                .downcast()
-                .map(|value| Some(*value))
-                .map_err(|_| unexpected("a value of another type")),
+            Some(Chunk::Object(value)) => downcast(value).map(Some),
             Some(Chunk::Bytes(_)) => Err(unexpected("bytes where a value was due")),
         }
     }
+}
+
+impl<T: Crossing> Receiver<T> {
+    /// The next value; `None` at the end.
+    ///
+    /// # Errors
+    /// `Invalid` if what came is no value of that type: the peer breaks the protocol.
+    pub(crate) async fn recv(&mut self) -> Result<Option<T>> {
+        loop {
+            if let Some(frame) = self.buffer.next_message().map_err(broken)? {
+                return T::from_frame(frame).map(Some).map_err(broken);
+            }
+            match self.stream.recv(RECEIVE_BYTES_MAX).await? {
+                None if self.buffer.is_empty() => return Ok(None),
+                None => {
+                    return Err(Error::new(ErrorKind::Unreachable, "receive")
+                        .because("the connection ended in the middle of a message"));
+                }
+                Some(Chunk::Object(value)) => return downcast(value).map(Some),
+                Some(Chunk::Bytes(piece)) => self.buffer.push(&piece),
+            }
+        }
+    }
+}
+
+fn downcast<T: Any>(value: Box<dyn Any + Send>) -> Result<T> {
+    let value = value.downcast().map(|value| *value);
+    value.map_err(|_| unexpected("a value of another type"))
 }
 
 fn unexpected(what: &str) -> Error {
     Error::new(ErrorKind::Bug, "receive").because(what)
 }
 
-/// The typed sending half of `stream`.
-pub(crate) fn sender<T: Any + Send>(stream: &mut Stream) -> Result<Sender<T>> {
+/// The peer broke the protocol.
+pub(crate) fn broken(reason: impl std::error::Error + Send + Sync + 'static) -> Error {
+    Error::new(ErrorKind::Invalid, "receive")
+        .because(reason.to_string())
+        .with_source(reason)
+}
+
+/// The typed sending half of `stream`; `as_objects` if the connection passes them.
+pub(crate) fn sender<T: Any + Send>(stream: &mut Stream, as_objects: bool) -> Result<Sender<T>> {
     let half = stream.send.take().ok_or_else(missing_half)?;
     Ok(Sender {
         stream: half,
         queue: VecDeque::new(),
+        as_objects,
         values: PhantomData,
     })
 }
@@ -71,6 +154,7 @@ pub(crate) fn receiver<T: Any + Send>(stream: &mut Stream) -> Result<Receiver<T>
     let half = stream.recv.take().ok_or_else(missing_half)?;
     Ok(Receiver {
         stream: half,
+        buffer: FrameBuffer::default(),
         values: PhantomData,
     })
 }

@@ -4,10 +4,10 @@ use std::{fmt, sync::Arc};
 
 use async_trait::async_trait;
 use blit_contract::{
-    Cancel, Connection, DeletionPlan, Durability, Entry, Event, History, Name, NoHistory, Planner,
-    Preserve, RelPath, Result, Select, Store,
+    Cancel, Connection, DeletionPlan, Durability, Entry, Event, History, NoHistory, Planner, Preserve,
+    RelPath, Result, Select, Store,
 };
-use blit_wire::Verb;
+use blit_wire::{Answer, Compare, MaxDelete, Terms, Top, Verb};
 use tokio::sync::mpsc;
 
 use crate::Progress;
@@ -21,35 +21,6 @@ pub struct Source {
     pub top: Top,
 }
 
-/// Which entries of the source directory are meant.
-#[derive(Debug, Clone)]
-pub enum Top {
-    /// All of them: the user wrote `photos/`.
-    Contents,
-    /// These, each under a name at the target: the user wrote `photos`, or `a.jpg b.jpg`.
-    Names(Vec<TopName>),
-}
-
-/// One named entry of the source directory, and its name at the target.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct TopName {
-    /// Its name in the source directory.
-    pub source: Name,
-    /// Its name in the target directory.
-    pub target: Name,
-}
-
-impl TopName {
-    /// An entry that keeps its name.
-    #[must_use]
-    pub fn same(name: Name) -> Self {
-        Self {
-            source: name.clone(),
-            target: name,
-        }
-    }
-}
-
 /// Where the session writes: the root of a store, which may not exist yet.
 #[derive(Debug, Clone)]
 pub struct Target {
@@ -57,45 +28,11 @@ pub struct Target {
     pub store: Arc<dyn Store>,
 }
 
-/// When an entry of the target counts as up to date.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub enum Compare {
-    /// By the digest of its content.
-    Checksum,
-    /// By type, size and modification time to the nanosecond.
-    #[default]
-    Quick,
-}
-
-/// How much a mirror may delete without being told so.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub enum MaxDelete {
-    /// Refuses more than half of the target's entries if they are 100 or more, and any deletion
-    /// when the source is empty.
-    #[default]
-    Default,
-    /// Refuses more than so many entries.
-    Entries(u64),
-    /// Refuses more than so many percent of the target's entries. 100 refuses nothing.
-    Percent(u8),
-}
-
 /// Asks the user whether to delete. Called once at most, before the first change.
 #[async_trait]
 pub trait Confirm: Send + Sync {
     /// Answers whether to go on. `doomed` lists what would go.
     async fn confirm(&self, plan: DeletionPlan, doomed: &dyn Doomed) -> Answer;
-}
-
-/// What the user said about a deletion.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Answer {
-    /// Nobody was there to answer.
-    Nobody,
-    /// Do not.
-    No,
-    /// Go on.
-    Yes,
 }
 
 /// The entries that a mirror would delete.
@@ -185,6 +122,44 @@ impl Options {
         }
     }
 
+    /// The options that these terms mean: no selection, and no backup tree.
+    #[must_use]
+    pub fn from_terms(terms: &Terms) -> Self {
+        Self {
+            compare: terms.compare,
+            dry_run: terms.dry_run,
+            items: terms.items,
+            update: terms.update,
+            ignore_existing: terms.ignore_existing,
+            one_file_system: terms.one_file_system,
+            specials: terms.specials,
+            verify: terms.verify,
+            max_delete: terms.max_delete,
+            durability: terms.durability,
+            preserve: terms.preserve,
+            ..Self::new(terms.verb)
+        }
+    }
+
+    /// What of the options the other side has to know.
+    #[must_use]
+    pub fn terms(&self) -> Terms {
+        Terms {
+            verb: self.verb,
+            compare: self.compare,
+            dry_run: self.dry_run,
+            items: self.items,
+            update: self.update,
+            ignore_existing: self.ignore_existing,
+            one_file_system: self.one_file_system,
+            specials: self.specials,
+            verify: self.verify,
+            max_delete: self.max_delete,
+            durability: self.durability,
+            preserve: self.preserve,
+        }
+    }
+
     /// Whether the session may change anything.
     #[must_use]
     pub fn is_read_only(&self) -> bool {
@@ -200,6 +175,37 @@ impl fmt::Debug for Options {
             .field("dry_run", &self.dry_run)
             .finish_non_exhaustive()
     }
+}
+
+/// One role of a session.
+#[derive(Debug, Clone)]
+pub enum HalfRole {
+    /// It reads trees.
+    Source(Source),
+    /// It writes trees.
+    Target(Target),
+}
+
+/// What one role of a session needs whose other role is in another process.
+pub struct Half {
+    /// The role.
+    pub role: HalfRole,
+    /// Who chooses how to move what; a target only tells it how things went.
+    pub planner: Arc<dyn Planner>,
+    /// This end of the connection to the other role.
+    pub connection: Box<dyn Connection>,
+    /// How to behave.
+    pub options: Options,
+    /// Who is asked before a mirror deletes.
+    pub confirm: Arc<dyn Confirm>,
+    /// What earlier runs measured.
+    pub history: Arc<dyn History>,
+    /// Where events go.
+    pub events: mpsc::Sender<Event>,
+    /// Figures that anybody may read at any time.
+    pub progress: Arc<Progress>,
+    /// Ends the session soon and cleanly.
+    pub cancel: Cancel,
 }
 
 /// Everything that a session needs: source, plan, connection, target.

@@ -5,7 +5,8 @@
 //!
 //! Where to look: `job` says what can be asked, `report` how it ended; `session` wires the roles;
 //! `source` lists and sends; `target` compares, receives, commits, links, deletes and finishes;
-//! `mover` chooses how the bytes of a file move; `spool` keeps what does not fit in memory.
+//! `mover` chooses how the bytes of a file move; `spool` keeps what does not fit in memory; `lane` carries
+//! payloads, also out of the process; `remote` is for sessions whose other role is elsewhere.
 
 #![forbid(unsafe_code)]
 #![deny(missing_docs)]
@@ -14,21 +15,25 @@ mod channel;
 mod clock;
 mod digest;
 mod job;
+mod lane;
 mod mover;
 mod overlap;
 mod progress;
-mod report;
+mod remote;
 mod session;
 mod source;
 mod spool;
 mod stall;
 mod target;
 
-pub use blit_wire::Verb;
+pub use blit_wire::{
+    Answer, Compare, Ends, MaxDelete, Overlap, Report, Stop, Top, TopName, Verb,
+};
 pub use job::{
-    AlwaysYes, Answer, Compare, Confirm, Doomed, Job, MaxDelete, NobodyThere, Options, Source,
-    Target, Top, TopName,
+    AlwaysYes, Confirm, Doomed, Half, HalfRole, Job, NobodyThere, Options, Source, Target,
 };
 pub use progress::{Count, Progress};
-pub use report::{Ends, Overlap, Report, Stop};
+pub use remote::{
+    Asked, Playing, RemoteJob, RemoteStore, Subtree, answer_with_store, ask_status, run_remote,
+};
 pub use session::run;

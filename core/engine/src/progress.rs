@@ -2,7 +2,8 @@
 
 use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering};
 
-use blit_contract::{Phase, Totals};
+use blit_contract::{Entry, Phase, Totals};
+use blit_wire::Figures;
 
 /// Running figures. Written by the session, read by whoever draws them; each figure only grows.
 #[derive(Debug, Default)]
@@ -76,10 +77,60 @@ impl Progress {
             .store(at.unwrap_or_default() as u8, Ordering::Relaxed);
     }
 
+    /// Counts what the source has listed.
+    pub(crate) fn scan(&self, entries: &[Entry]) {
+        self.scanned_entries.add(entries.len() as u64);
+        self.scanned_bytes
+            .add(entries.iter().map(|entry| entry.size).sum());
+    }
+
+    /// How far this side is, for the other.
+    pub(crate) fn figures(&self) -> Figures {
+        Figures {
+            counts: self.counts().map(Count::get).to_vec(),
+            scan_is_over: self.scan_is_over.load(Ordering::Relaxed),
+            phase: Some(self.phase()),
+        }
+    }
+
+    /// Adds what the other side did since `before`. What this side counts itself is left out.
+    pub(crate) fn absorb(&self, before: &Figures, now: &Figures, counts_scan: bool) {
+        let skipped = if counts_scan { OWN_OF_SOURCE } else { OWN_OF_TARGET };
+        for (at, count) in self.counts().into_iter().enumerate() {
+            let figure = |figures: &Figures| figures.counts.get(at).copied().unwrap_or_default();
+            if !skipped.contains(&at) {
+                count.add(figure(now).saturating_sub(figure(before)));
+            }
+        }
+        if counts_scan && let Some(phase) = now.phase {
+            self.enter(phase);
+        }
+    }
+
+    /// The figures that cross, in an order that never changes.
+    fn counts(&self) -> [&Count; 10] {
+        [
+            &self.scanned_entries,
+            &self.scanned_bytes,
+            &self.wanted_files,
+            &self.wanted_bytes,
+            &self.done_files,
+            &self.done_bytes,
+            &self.up_to_date,
+            &self.doomed_entries,
+            &self.deleted_entries,
+            &self.problems,
+        ]
+    }
+
     pub(crate) fn finish_scan(&self) {
         self.scan_is_over.store(true, Ordering::Relaxed);
     }
 }
+
+/// Which of the figures a source, and which a target, counts itself; problems are counted by both.
+const OWN_OF_SOURCE: &[usize] = &[0, 1];
+const OWN_OF_TARGET: &[usize] = &[0, 1, 2, 3, 4, 5, 6, 7, 8];
 
 const PHASES: [Phase; 6] = [
     Phase::Scan,

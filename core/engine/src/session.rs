@@ -20,7 +20,7 @@ use tokio::{
 };
 
 use crate::{
-    Job, Options, Progress, Report, Stop,
+    Half, HalfRole, Job, Options, Progress, Report, Stop,
     clock::{Clock, SystemClock},
     overlap,
     source::SourceRole,
@@ -42,16 +42,51 @@ const TARGET_IO_ERRORS_MAX: u32 = 3;
 /// Must be called on a tokio runtime with more than one thread, or the blocking calls of stores
 /// would wait for each other.
 pub async fn run(job: Job) -> Report {
-    let session = Arc::new(Session::new(&job, Arc::new(SystemClock::default())));
+    let session = Arc::new(Session::new(
+        Wishes {
+            options: job.options.clone(),
+            progress: Arc::clone(&job.progress),
+            planner: Arc::clone(&job.planner),
+            events: job.events.clone(),
+            user: job.cancel.clone(),
+        },
+        Arc::new(SystemClock::default()),
+    ));
     let started = session.clock.now();
     match overlap::find(&session.cx, &job.source, &job.target).await {
         Ok(None) => drive(&session, job).await,
         Ok(Some(stop)) => session.stop(stop),
         Err(error) => session.fail(Side::Source, error),
     }
-    let mut report = std::mem::take(&mut *session.report.lock());
-    report.took = session.clock.now().saturating_sub(started);
-    report
+    session.end_report(started)
+}
+
+/// Plays one role of a session whose other role is at the other end of the connection, and ends like
+/// [`run`].
+pub(crate) async fn run_half(half: Half) -> Report {
+    let wishes = Wishes {
+        options: half.options,
+        progress: half.progress,
+        planner: Arc::clone(&half.planner),
+        events: half.events,
+        user: half.cancel,
+    };
+    let session = Arc::new(Session::new(wishes, Arc::new(SystemClock::default())));
+    let started = session.clock.now();
+    let connection = half.connection;
+    let mut roles = JoinSet::new();
+    match half.role {
+        HalfRole::Source(source) => {
+            let role = SourceRole::new(&session, source, half.planner, half.history);
+            roles.spawn(async move { (Side::Source, role.run(connection).await) });
+        }
+        HalfRole::Target(target) => {
+            let role = TargetRole::new(&session, target, half.confirm, half.history);
+            roles.spawn(async move { (Side::Target, role.run(connection).await) });
+        }
+    }
+    play(&session, roles).await;
+    session.end_report(started)
 }
 
 /// Runs both roles until both are through, or something stops the session.
@@ -62,6 +97,11 @@ async fn drive(session: &Arc<Session>, job: Job) {
     let mut roles = JoinSet::new();
     roles.spawn(async move { (Side::Source, source.run(source_end).await) });
     roles.spawn(async move { (Side::Target, target.run(target_end).await) });
+    play(session, roles).await;
+}
+
+/// Waits until the roles are through, or something stops the session.
+async fn play(session: &Arc<Session>, mut roles: JoinSet<(Side, Result<()>)>) {
     let heartbeat = session.heartbeat();
     tokio::pin!(heartbeat);
     loop {
@@ -97,22 +137,38 @@ pub(crate) struct Session {
     waiting_for: Mutex<Option<&'static str>>,
 }
 
+/// What whoever starts a session wishes of it, whatever its roles are.
+pub(crate) struct Wishes {
+    pub(crate) options: Options,
+    pub(crate) progress: Arc<Progress>,
+    pub(crate) planner: Arc<dyn Planner>,
+    pub(crate) events: mpsc::Sender<Event>,
+    pub(crate) user: Cancel,
+}
+
 impl Session {
-    pub(crate) fn new(job: &Job, clock: Arc<dyn Clock>) -> Self {
+    pub(crate) fn new(wishes: Wishes, clock: Arc<dyn Clock>) -> Self {
         Self {
-            options: job.options.clone(),
-            progress: Arc::clone(&job.progress),
-            cx: Cx::new(job.cancel.child()),
+            options: wishes.options,
+            progress: wishes.progress,
+            cx: Cx::new(wishes.user.child()),
             clock,
             tick: Notify::new(),
-            planner: Arc::clone(&job.planner),
-            events: job.events.clone(),
-            user: job.cancel.clone(),
+            planner: wishes.planner,
+            events: wishes.events,
+            user: wishes.user,
             report: Mutex::new(Report::default()),
             stopped: Notify::new(),
             target_io_errors: AtomicU32::new(0),
             waiting_for: Mutex::new(Some("the source")),
         }
+    }
+
+    /// The report, as it stands at the end.
+    fn end_report(&self, started: Duration) -> Report {
+        let mut report = std::mem::take(&mut *self.report.lock());
+        report.took = self.clock.now().saturating_sub(started);
+        report
     }
 
     /// Lets the planner learn how a piece of work went: files and bytes since `started`.

@@ -13,9 +13,9 @@ use std::{
 
 use blit_contract::{
     Connection, Diff, Error, ErrorKind, History, PlanCx, Planner, Result, StoreCaps, StreamKind,
-    TransportCap, TransportCaps,
+    TransportCaps,
 };
-use blit_wire::{Hello, Machine, Message, Open, Payload, Role, Settled, Summary, VERSIONS};
+use blit_wire::{Hello, Machine, Message, Open, Role, Settled, Summary, VERSIONS};
 use futures_core::Stream;
 use futures_util::TryStreamExt;
 use parking_lot::Mutex;
@@ -26,6 +26,7 @@ use tokio::{
 
 use crate::{
     Source, Top, channel,
+    lane::{LANES, Lanes},
     session::{Session, joined},
     spool::Spool,
 };
@@ -76,24 +77,22 @@ impl SourceRole {
     /// Plays the role over `connection` to its end.
     pub(crate) async fn run(self, connection: Box<dyn Connection>) -> Result<()> {
         let caps = connection.caps();
-        if !caps.has(TransportCap::Objects) {
-            return Err(Error::new(ErrorKind::Unsupported, "open session")
-                .because("sessions between two processes come with the first such transport"));
-        }
+        let as_objects = channel::passes_objects(caps);
+        let lanes = if as_objects { 1 } else { LANES };
         let cx = &self.session.cx;
         let mut control = connection.open(cx, StreamKind::TwoWay).await?;
-        let mut lane = connection.open(cx, StreamKind::OneWay).await?;
-        let mut outgoing = channel::sender::<Message>(&mut control)?;
+        let mut outgoing = channel::sender::<Message>(&mut control, as_objects)?;
         let mut incoming = channel::receiver::<Message>(&mut control)?;
-        let payloads = channel::sender::<Payload>(&mut lane)?;
         let mut machine = Machine::facing(Role::Target);
-        self.open(&mut outgoing, &mut incoming, &mut machine)
+        self.open(lanes, &mut outgoing, &mut incoming, &mut machine)
             .await?;
+        let with_xattrs = self.session.options.preserve.xattrs;
+        let lanes = Lanes::open(cx, &*connection, lanes, with_xattrs).await?;
 
         let control = Arc::new(AsyncMutex::new(outgoing));
         let (needs, wanted) = mpsc::channel(NEEDS_QUEUE);
         let mut tasks = JoinSet::new();
-        let (lister, sender) = (self.lister().await?, self.sender(payloads, caps));
+        let (lister, sender) = (self.lister().await?, self.sender(lanes, caps));
         let listing_control = Arc::clone(&control);
         tasks.spawn(async move { lister.run(&listing_control).await });
         tasks.spawn(async move { sender.run(wanted).await });
@@ -122,6 +121,7 @@ impl SourceRole {
     /// Greets, says what is to be done, and waits for the target's consent.
     async fn open(
         &self,
+        lanes: u32,
         outgoing: &mut channel::Sender<Message>,
         incoming: &mut channel::Receiver<Message>,
         machine: &mut Machine,
@@ -137,6 +137,7 @@ impl SourceRole {
             verb: options.verb,
             dry_run: options.dry_run,
             root,
+            lanes,
         };
         outgoing.send(Message::Open(open)).await?;
         receive(incoming, machine).await?;
@@ -186,12 +187,12 @@ impl SourceRole {
         })
     }
 
-    fn sender(&self, payloads: channel::Sender<Payload>, connection: TransportCaps) -> Sending {
+    fn sender(&self, lanes: Lanes, connection: TransportCaps) -> Sending {
         Sending {
             reading: sending::Reading {
                 session: Arc::clone(&self.session),
                 source: self.source.clone(),
-                lane: AsyncMutex::new(payloads),
+                lanes,
                 open_files: Mutex::new(HashMap::new()),
             },
             planner: Arc::clone(&self.planner),
@@ -223,7 +224,7 @@ impl Sending {
             .plan(cx, Box::pin(Wanted(wanted)))
             .try_for_each_concurrent(WORKERS, |item| reading.serve(item))
             .await?;
-        self.reading.lane.lock().await.finish().await
+        self.reading.lanes.finish().await
     }
 }
 

@@ -13,6 +13,8 @@ mod needs;
 mod receive;
 mod room;
 
+pub(crate) use needs::Needs;
+
 use std::sync::Arc;
 
 use blit_contract::{
@@ -20,7 +22,7 @@ use blit_contract::{
     WritePolicy,
 };
 use blit_wire::{
-    Accept, Hello, Machine, Message, Open, Payload, Role, SETTLED_MAX, Settled, Summary, VERSIONS,
+    Accept, Hello, LANES_MAX, Machine, Message, Open, Role, SETTLED_MAX, Settled, Summary, VERSIONS,
     Verb,
 };
 use parking_lot::Mutex;
@@ -28,6 +30,7 @@ use tokio::{sync::Mutex as AsyncMutex, task::JoinSet};
 
 use crate::{
     Confirm, Options, Target, channel,
+    lane::LaneReceiver,
     mover::Mover,
     session::{Session, joined},
     source::{bug, receive},
@@ -48,7 +51,7 @@ pub(crate) struct Site {
     store: Arc<dyn Store>,
     policy: WritePolicy,
     history: Arc<dyn History>,
-    needs: needs::Needs,
+    needs: Arc<Needs>,
     mover: Mover,
     room: Mutex<room::Room>,
     links: Mutex<links::Links>,
@@ -77,22 +80,27 @@ impl TargetRole {
     pub(crate) async fn run(self, connection: Box<dyn Connection>) -> Result<()> {
         let cx = &self.session.cx;
         let hung_up = || Error::new(ErrorKind::Unreachable, "accept").because("the peer hung up");
+        let as_objects = channel::passes_objects(connection.caps());
         let mut control = connection.accept(cx).await?.ok_or_else(hung_up)?;
-        let mut outgoing = channel::sender::<Message>(&mut control)?;
+        let mut outgoing = channel::sender::<Message>(&mut control, as_objects)?;
         let mut incoming = channel::receiver::<Message>(&mut control)?;
         let mut machine = Machine::facing(Role::Source);
         let open = self
             .open(&mut outgoing, &mut incoming, &mut machine)
             .await?;
-        let mut lane = connection.accept(cx).await?.ok_or_else(hung_up)?;
-        let payloads = channel::receiver::<Payload>(&mut lane)?;
-
         let control = Arc::new(AsyncMutex::new(outgoing));
-        let site = Arc::new(self.site(&control).await);
+        let site = Arc::new(self.site(&control, as_objects).await);
         let mut tasks = JoinSet::new();
         let (committer, queue) = commit::committer(&site);
         tasks.spawn(committer);
-        tasks.spawn(receive::run(Arc::clone(&site), payloads, queue));
+        let receiving = receive::Receiving::new(&site, queue);
+        for _ in 0..open.lanes {
+            let mut lane = connection.accept(cx).await?.ok_or_else(hung_up)?;
+            let lane = LaneReceiver::new(&mut lane, as_objects, &site.needs)?;
+            tasks.spawn(receiving.clone().run(lane));
+        }
+        // The committer ends when the last lane has.
+        drop(receiving);
 
         {
             let work = self.work(&site, open, &mut incoming, &mut machine);
@@ -124,6 +132,13 @@ impl TargetRole {
         let Message::Open(open) = receive(incoming, machine).await? else {
             return Err(bug("no open from the source"));
         };
+        let options = &self.session.options;
+        if (open.verb, open.dry_run) != (options.verb, options.dry_run)
+            || !(1..=LANES_MAX).contains(&open.lanes)
+        {
+            return Err(Error::new(ErrorKind::Invalid, "open session")
+                .because("the source opened another session than was asked for"));
+        }
         let ours = Hello { versions: VERSIONS };
         outgoing.send(Message::Hello(ours)).await?;
         let version = ours.common_version(&theirs).unwrap_or(VERSIONS.0);
@@ -131,14 +146,22 @@ impl TargetRole {
         Ok(open)
     }
 
-    async fn site(&self, control: &Arc<AsyncMutex<channel::Sender<Message>>>) -> Site {
+    async fn site(
+        &self,
+        control: &Arc<AsyncMutex<channel::Sender<Message>>>,
+        as_objects: bool,
+    ) -> Site {
         let room = room::Room::look(&self.session.cx, &*self.target.store).await;
         Site {
             session: Arc::clone(&self.session),
             store: Arc::clone(&self.target.store),
             policy: policy(&self.session.options),
             history: Arc::clone(&self.history),
-            needs: needs::Needs::new(Arc::clone(control), Arc::clone(&self.session)),
+            needs: Arc::new(Needs::new(
+                Arc::clone(control),
+                Arc::clone(&self.session),
+                as_objects,
+            )),
             mover: Mover::default(),
             room: Mutex::new(room),
             links: Mutex::default(),
@@ -157,11 +180,18 @@ impl TargetRole {
         machine: &mut Machine,
     ) -> Result<()> {
         self.session.enter(Phase::Scan).await;
+        let lists_elsewhere = !site.needs.passes_objects();
         let mut comparer = compare::Comparer::new(site, open).await?;
         loop {
             self.session.wait_for("the source's listing");
             match receive(incoming, machine).await? {
-                Message::Listing(batch) => comparer.take(batch).await?,
+                Message::Listing(batch) => {
+                    if lists_elsewhere {
+                        // Where the source is in this process it counts for itself.
+                        self.session.progress.scan(&batch.entries);
+                    }
+                    comparer.take(batch).await?;
+                }
                 Message::Seal(_) => {
                     self.session.note(|report| report.sealed = true);
                     break;
@@ -169,6 +199,9 @@ impl TargetRole {
                 Message::Unsealed(_) => break,
                 other => return Err(bug(&format!("{other:?} at the target"))),
             }
+        }
+        if lists_elsewhere {
+            self.session.progress.finish_scan();
         }
         let mut compared = comparer.finish().await?;
         site.session

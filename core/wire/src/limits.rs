@@ -11,3 +11,33 @@ pub const NEEDS_MAX: usize = 1_024;
 
 /// The most settled entries in one message.
 pub const SETTLED_MAX: usize = 4_096;
+
+/// The most bytes in one message or frame, without its length.
+pub(crate) const FRAME_BYTES_MAX: usize = 8 << 20;
+
+/// The most bytes of a file in one frame.
+pub const DATA_BYTES_MAX: usize = 1 << 20;
+
+/// The most names in one path. Trees of 2,000 levels work; no file system in use goes much deeper.
+pub const PATH_NAMES_MAX: usize = 16_384;
+
+/// The most bytes in the target of a link: `PATH_MAX` of Linux.
+pub(crate) const LINK_BYTES_MAX: usize = 4_096;
+
+/// The most extended attributes of one entry: a list of names has at most 64 KiB.
+pub(crate) const XATTRS_MAX: usize = 4_096;
+
+/// The most bytes in a text for people.
+pub(crate) const TEXT_BYTES_MAX: usize = 4_096;
+
+/// The most lanes of a session.
+pub const LANES_MAX: u32 = 16;
+
+/// The most names that one session may be asked for.
+pub(crate) const NAMES_MAX: usize = 65_536;
+
+/// The most modules of a daemon.
+pub(crate) const MODULES_MAX: usize = 4_096;
+
+/// The most figures of progress.
+pub(crate) const FIGURES_MAX: usize = 64;

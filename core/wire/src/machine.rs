@@ -203,6 +203,7 @@ mod tests {
             verb,
             dry_run: false,
             root: None,
+            lanes: 1,
         }
     }
 

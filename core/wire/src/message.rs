@@ -70,6 +70,8 @@ pub struct Open {
     /// The source directory itself, if all of its contents are meant: the target's root becomes like
     /// it, and what is extra there is extra. Otherwise only named entries of it are meant.
     pub root: Option<Entry>,
+    /// How many lanes the source opens.
+    pub lanes: u32,
 }
 
 /// The session may begin.

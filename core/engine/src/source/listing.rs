@@ -130,11 +130,7 @@ impl Lister {
         }
         self.leave_out_specials(&mut batch).await;
         self.tell_mounts(&batch).await;
-        let progress = &self.session.progress;
-        progress.scanned_entries.add(batch.entries.len() as u64);
-        progress
-            .scanned_bytes
-            .add(batch.entries.iter().map(|entry| entry.size).sum());
+        self.session.progress.scan(&batch.entries);
         listed.entries += batch.entries.len() as u64;
         while batch.entries.len() > LISTING_ENTRIES_MAX {
             let rest = batch.entries.split_off(LISTING_ENTRIES_MAX);

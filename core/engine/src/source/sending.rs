@@ -15,10 +15,9 @@ use blit_contract::{
 };
 use blit_wire::{Body, Payload, RangePart};
 use parking_lot::Mutex;
-use tokio::sync::Mutex as AsyncMutex;
 
 use super::listing::source_path;
-use crate::{Source, channel, digest, session::Session};
+use crate::{Source, digest, lane::Lanes, session::Session};
 
 /// File systems stamp times at the kernel's tick, 4 ms on common kernels; a file touched later in the
 /// same tick keeps its time. So a file is read only once its last change is this far in the past, and
@@ -29,7 +28,7 @@ const SETTLE: Duration = Duration::from_millis(20);
 pub(super) struct Reading {
     pub(super) session: Arc<Session>,
     pub(super) source: Source,
-    pub(super) lane: AsyncMutex<channel::Sender<Payload>>,
+    pub(super) lanes: Lanes,
     pub(super) open_files: Mutex<HashMap<RelPath, Arc<Shared>>>,
 }
 
@@ -81,7 +80,7 @@ impl Reading {
             reason,
             body,
         };
-        self.lane.lock().await.send(payload).await
+        self.lanes.send(&self.session.cx, payload).await
     }
 
     /// Reads small files, or attributes, in one call.

@@ -8,7 +8,7 @@ use blit_contract::{
     ContentHasher, Diff, DiffKind, EndState, Error, ErrorKind, Item, ItemOp, MetaOp, Method,
     ReadItem, ReadOptions, Reader, Replace, Result, Side, SmallFile, WriteOptions,
 };
-use blit_wire::{Body, Payload, Verb};
+use blit_wire::{Body, Verb};
 use tokio::{
     sync::{Semaphore, mpsc},
     task::JoinSet,
@@ -22,7 +22,8 @@ use super::{
     judge::{self, Verdict},
 };
 use crate::{
-    channel, digest,
+    digest,
+    lane::LaneReceiver,
     mover::{Step, Transform},
     session::joined,
 };
@@ -36,40 +37,52 @@ const WRITERS: usize = 4;
 
 type Queue = mpsc::Sender<Vec<Ready>>;
 
-/// Takes payloads until the lane ends.
-pub(super) async fn run(
-    site: Arc<Site>,
-    mut payloads: channel::Receiver<Payload>,
-    queue: Queue,
-) -> Result<()> {
-    let places = Arc::new(Semaphore::new(WRITERS));
-    let ranges = Arc::new(ranges::Ranges::default());
-    let mut writers = JoinSet::new();
-    while let Some(payload) = payloads.recv().await? {
-        let place = Arc::clone(&places)
-            .acquire_owned()
-            .await
-            .map_err(|error| Error::new(ErrorKind::Bug, "write").with_source(error))?;
-        let taker = Taker {
-            site: Arc::clone(&site),
-            ranges: Arc::clone(&ranges),
-            queue: queue.clone(),
-        };
-        writers.spawn(async move {
-            let done = taker.take(payload.item, payload.body).await;
-            drop(place);
-            done
-        });
-        while let Some(ended) = writers.try_join_next() {
-            joined(ended)?;
-        }
-    }
-    while let Some(ended) = writers.join_next().await {
-        joined(ended)?;
-    }
-    Ok(())
+/// What takes payloads: shared by all lanes.
+#[derive(Clone)]
+pub(super) struct Receiving {
+    places: Arc<Semaphore>,
+    taker: Taker,
 }
 
+impl Receiving {
+    pub(super) fn new(site: &Arc<Site>, queue: Queue) -> Self {
+        let taker = Taker {
+            site: Arc::clone(site),
+            ranges: Arc::default(),
+            queue,
+        };
+        Self {
+            places: Arc::new(Semaphore::new(WRITERS)),
+            taker,
+        }
+    }
+
+    /// Takes payloads until the lane ends.
+    pub(super) async fn run(self, mut payloads: LaneReceiver) -> Result<()> {
+        let mut writers = JoinSet::new();
+        while let Some(payload) = payloads.recv().await? {
+            let place = Arc::clone(&self.places)
+                .acquire_owned()
+                .await
+                .map_err(|error| Error::new(ErrorKind::Bug, "write").with_source(error))?;
+            let taker = self.taker.clone();
+            writers.spawn(async move {
+                let done = taker.take(payload.item, payload.body).await;
+                drop(place);
+                done
+            });
+            while let Some(ended) = writers.try_join_next() {
+                joined(ended)?;
+            }
+        }
+        while let Some(ended) = writers.join_next().await {
+            joined(ended)?;
+        }
+        Ok(())
+    }
+}
+
+#[derive(Clone)]
 struct Taker {
     site: Arc<Site>,
     ranges: Arc<ranges::Ranges>,

@@ -17,13 +17,15 @@ impl Room {
     /// Looks how much room the store has. A store that cannot say has room for everything.
     pub(super) async fn look(cx: &Cx, store: &dyn Store) -> Self {
         let usage = store.usage(cx).await;
-        let root = store.stat(cx, &RelPath::ROOT).await.ok().flatten();
+        // The root itself may be yet to be made: then what it will be in says where it will be.
+        let chain = store.ancestry(cx, &RelPath::ROOT).await.unwrap_or_default();
         Self {
             free_bytes: usage.map_or(u64::MAX, |usage| usage.free_bytes),
             needed_bytes: 0,
-            shares_blocks_with: root
+            shares_blocks_with: chain
+                .first()
                 .filter(|_| store.caps().has(StoreCap::Reflink))
-                .map(|root| root.identity.device),
+                .map(|nearest| nearest.device),
         }
     }
 

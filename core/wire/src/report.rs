@@ -48,6 +48,30 @@ impl Report {
         self.stop.is_none() && self.problems_total == 0 && self.sealed
     }
 
+    /// Adds how the other side of the same session ended.
+    pub fn merge(&mut self, other: Self) {
+        self.ends.merge(&other.ends);
+        self.copied_bytes += other.copied_bytes;
+        for (method, count) in other.methods {
+            *self.methods.entry(method).or_default() += count;
+        }
+        for (loss, count) in other.losses {
+            *self.losses.entry(loss).or_default() += count;
+        }
+        self.problems.extend(other.problems);
+        self.problems.truncate(Self::PROBLEMS_MAX);
+        self.problems_total += other.problems_total;
+        self.deletions_withheld += other.deletions_withheld;
+        self.differences += other.differences;
+        self.sealed |= other.sealed;
+        self.root_created |= other.root_created;
+        self.changed_anything |= other.changed_anything;
+        // A side that merely lost the other one knows less than the one that says why.
+        if self.stop.as_ref().is_none_or(Stop::is_lost_peer) && other.stop.is_some() {
+            self.stop = other.stop;
+        }
+    }
+
     /// Whether nothing but vanished source entries went wrong: that is no failure (exit 0).
     #[must_use]
     pub fn only_vanished(&self) -> bool {
@@ -83,6 +107,12 @@ impl Ends {
     /// Adds one entry.
     pub fn add(&mut self, end: EndState) {
         self.0[end as usize] += 1;
+    }
+
+    /// Adds so many entries.
+    pub fn add_many(&mut self, end: EndState, count: u64) {
+        let mine = &mut self.0[end as usize];
+        *mine = mine.saturating_add(count);
     }
 
     /// Adds what another session counted.
@@ -128,6 +158,14 @@ pub enum Stop {
     Unconfirmed(DeletionPlan),
     /// Our own code broke its word.
     Internal(Error),
+}
+
+impl Stop {
+    /// Whether all that is known is that the other side is gone.
+    #[must_use]
+    pub fn is_lost_peer(&self) -> bool {
+        matches!(self, Self::Failed(problem) if problem.error.kind() == ErrorKind::Unreachable)
+    }
 }
 
 /// How source and target overlap.

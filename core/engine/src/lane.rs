@@ -1,0 +1,12 @@
+//! Lanes: payloads inside the process, frames where they leave it.
+
+mod carried;
+mod receive;
+mod send;
+
+pub(crate) use receive::LaneReceiver;
+pub(crate) use send::Lanes;
+
+/// How many lanes a session opens where payloads leave the process: enough that one that waits for
+/// the disk does not keep the others waiting.
+pub(crate) const LANES: u32 = 4;

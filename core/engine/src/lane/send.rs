@@ -1,0 +1,268 @@
+//! The source's end of lanes.
+
+use blit_contract::{
+    Attributes, Connection, ContentHasher, Cx, Diff, Reader, Result, SmallFile, StreamKind,
+};
+use blit_wire::{Answers, Body, Carried, DATA_BYTES_MAX, FileSeal, FileStart, Frame, Payload};
+use tokio::sync::{Mutex, mpsc};
+
+use crate::channel::{self, Sender};
+
+/// Answers of about so many bytes share a frame.
+const ANSWERS_BYTES: usize = 2 << 20;
+
+/// The lanes of a session; whoever has something to send takes a free one.
+#[derive(Debug)]
+pub(crate) struct Lanes {
+    free: Mutex<mpsc::Receiver<LaneSender>>,
+    give_back: mpsc::Sender<LaneSender>,
+    count: u32,
+}
+
+impl Lanes {
+    /// Opens `count` lanes over `connection`.
+    pub(crate) async fn open(
+        cx: &Cx,
+        connection: &dyn Connection,
+        count: u32,
+        with_xattrs: bool,
+    ) -> Result<Self> {
+        let (give_back, free) = mpsc::channel(count.max(1) as usize);
+        for _ in 0..count {
+            let mut stream = connection.open(cx, StreamKind::OneWay).await?;
+            let lane = if channel::passes_objects(connection.caps()) {
+                LaneSender::Local(channel::sender(&mut stream, true)?)
+            } else {
+                LaneSender::Remote(RemoteLane {
+                    frames: channel::sender(&mut stream, false)?,
+                    with_xattrs,
+                })
+            };
+            drop(give_back.try_send(lane));
+        }
+        Ok(Self {
+            free: Mutex::new(free),
+            give_back,
+            count,
+        })
+    }
+
+    /// Sends a payload over a lane that is free.
+    pub(crate) async fn send(&self, cx: &Cx, payload: Payload) -> Result<()> {
+        let mut lane = self.take().await?;
+        lane.send(cx, payload).await?;
+        drop(self.give_back.try_send(lane));
+        Ok(())
+    }
+
+    /// Ends all lanes, once nobody sends any more.
+    pub(crate) async fn finish(&self) -> Result<()> {
+        for _ in 0..self.count {
+            self.take().await?.finish().await?;
+        }
+        Ok(())
+    }
+
+    async fn take(&self) -> Result<LaneSender> {
+        let lane = self.free.lock().await.recv().await;
+        lane.ok_or_else(|| crate::source::bug("the lanes are gone"))
+    }
+}
+
+/// One lane.
+#[derive(Debug)]
+pub(crate) enum LaneSender {
+    /// Both roles share a process.
+    Local(Sender<Payload>),
+    /// They do not.
+    Remote(RemoteLane),
+}
+
+impl LaneSender {
+    async fn send(&mut self, cx: &Cx, payload: Payload) -> Result<()> {
+        match self {
+            Self::Local(sender) => sender.send_object(payload).await,
+            Self::Remote(lane) => lane.send(cx, payload).await,
+        }
+    }
+
+    async fn finish(&mut self) -> Result<()> {
+        match self {
+            Self::Local(sender) => sender.finish().await,
+            Self::Remote(lane) => lane.frames.finish().await,
+        }
+    }
+}
+
+/// A lane that leaves the process.
+#[derive(Debug)]
+pub(crate) struct RemoteLane {
+    frames: Sender<Frame>,
+    with_xattrs: bool,
+}
+
+impl RemoteLane {
+    async fn send(&mut self, cx: &Cx, payload: Payload) -> Result<()> {
+        let Payload { item, reason, body } = payload;
+        match body {
+            Body::Attributes(answers) => {
+                self.answers(item, reason, answers, Frame::Attributes).await
+            }
+            Body::Pack(answers) => self.answers(item, reason, answers, Frame::Pack).await,
+            Body::Digests(answers) => {
+                let answers = answers.into_iter();
+                let answers = answers.map(|(diff, digest)| (diff.id, digest)).collect();
+                let frame = Frame::Digests(Answers {
+                    item,
+                    reason,
+                    answers,
+                });
+                self.frames.send(frame).await
+            }
+            Body::File(diff, reader) => {
+                let (reader, entry) = match reader {
+                    Ok(reader) => (Some(reader), Ok(diff.entry)),
+                    Err(error) => (None, Err(error)),
+                };
+                let size = entry.as_ref().map_or(0, |entry| entry.size);
+                let start = FileStart {
+                    item,
+                    reason,
+                    need: diff.id,
+                    entry,
+                };
+                self.frames.send(Frame::FileStart(start)).await?;
+                match reader {
+                    Some(reader) => self.file(cx, &*reader, size).await,
+                    None => Ok(()),
+                }
+            }
+            _ => Err(crate::source::bug("a payload that cannot leave the process")),
+        }
+    }
+
+    /// Sends answers in frames of a size that the receiver takes.
+    async fn answers(
+        &mut self,
+        item: u64,
+        reason: &'static str,
+        answers: Vec<(Diff, Result<SmallFile>)>,
+        frame: fn(Answers<Carried>) -> Frame,
+    ) -> Result<()> {
+        let mut batch = Vec::new();
+        let mut bytes = 0;
+        for (diff, answer) in answers {
+            let answer = answer.map(|file| Carried {
+                entry: file.entry,
+                attributes: file.attributes,
+                content: file.content,
+            });
+            bytes += answer.as_ref().map_or(0, size_bytes);
+            batch.push((diff.id, answer));
+            if bytes >= ANSWERS_BYTES {
+                let answers = std::mem::take(&mut batch);
+                let full = Answers {
+                    item,
+                    reason,
+                    answers,
+                };
+                self.frames.send(frame(full)).await?;
+                bytes = 0;
+            }
+        }
+        if batch.is_empty() {
+            return Ok(());
+        }
+        let rest = Answers {
+            item,
+            reason,
+            answers: batch,
+        };
+        self.frames.send(frame(rest)).await
+    }
+
+    /// Sends what is in a file, and whether it stayed what it was.
+    async fn file(&mut self, cx: &Cx, reader: &dyn Reader, size: u64) -> Result<()> {
+        let sent = self.content(cx, reader, size).await?;
+        let end = match sent {
+            Ok(digest) => seal(reader, digest, self.with_xattrs).await,
+            Err(error) => Err(error),
+        };
+        self.frames.send(Frame::FileEnd(end)).await
+    }
+
+    /// Sends the data of a file, whose holes are left out: while one piece is sent the next is read.
+    /// The inner error is the reader's, and only the file's.
+    async fn content(
+        &mut self,
+        cx: &Cx,
+        reader: &dyn Reader,
+        size: u64,
+    ) -> Result<Result<[u8; 32]>> {
+        const STEP: u64 = DATA_BYTES_MAX as u64;
+        let mut hasher = ContentHasher::default();
+        let mut at = 0;
+        loop {
+            let data = match next_data(reader, at, size).await {
+                Ok(Some(data)) => data,
+                Ok(None) => break,
+                Err(error) => return Ok(Err(error)),
+            };
+            hasher.skip(data.start - at);
+            at = data.start;
+            let mut ahead = reader.read(at..data.end.min(at + STEP)).await;
+            loop {
+                cx.check()?;
+                let content = match ahead {
+                    Ok(content) => content,
+                    Err(error) => return Ok(Err(error)),
+                };
+                hasher.update(&content);
+                let offset = at;
+                at += content.len() as u64;
+                let send = self.frames.send(Frame::Data { offset, content });
+                if at >= data.end {
+                    send.await?;
+                    break;
+                }
+                let read = reader.read(at..data.end.min(at + STEP));
+                let (sent, read) = futures_util::future::join(send, read).await;
+                sent?;
+                ahead = read;
+            }
+        }
+        hasher.skip(size - at);
+        Ok(Ok(hasher.finish()))
+    }
+}
+
+/// The end of a file that is still what it was when it was opened.
+async fn seal(reader: &dyn Reader, digest: [u8; 32], with_xattrs: bool) -> Result<FileSeal> {
+    let attributes = match with_xattrs {
+        true => reader.attributes().await?,
+        false => Attributes::default(),
+    };
+    reader.check_unchanged().await?;
+    Ok(FileSeal { digest, attributes })
+}
+
+/// The next run of data at or after `at`.
+async fn next_data(
+    reader: &dyn Reader,
+    at: u64,
+    size: u64,
+) -> Result<Option<std::ops::Range<u64>>> {
+    if !reader.entry().may_have_holes() {
+        return Ok((at < size).then_some(at..size));
+    }
+    let data = reader.extent(at).await?;
+    let data = data.map(|data| data.start.max(at)..data.end.min(size));
+    Ok(data.filter(|data| !data.is_empty()))
+}
+
+fn size_bytes(carried: &Carried) -> usize {
+    const ENTRY_BYTES: usize = 512;
+    let xattrs = carried.attributes.xattrs.iter();
+    let xattrs: usize = xattrs.map(|(name, value)| name.len() + value.len()).sum();
+    ENTRY_BYTES + xattrs + carried.content.len()
+}

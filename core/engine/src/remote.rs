@@ -1,0 +1,17 @@
+//! Sessions whose other role is in another process, and the requests around them.
+//!
+//! [`run_remote`] is [`crate::run`] for a tree that a daemon holds: it asks the daemon to play the other
+//! role, plays its own, and makes one report of both. [`RemoteStore`] shows a daemon's module as a store
+//! for everything that moves no content. [`Asked`] is the daemon's end of both.
+
+mod client;
+mod request;
+mod serve;
+mod store;
+mod subtree;
+
+pub use client::{RemoteJob, run_remote};
+pub use request::{ask_status, Asked};
+pub use serve::{Playing, answer_with_store};
+pub use store::RemoteStore;
+pub use subtree::Subtree;

@@ -1,0 +1,180 @@
+//! The client's side of a session with a daemon.
+
+use std::{sync::Arc, time::Duration};
+
+use blit_contract::{
+    Cancel, Cx, DeletionPlan, Entry, Error, Event, History, Peer, Planner, Problem, RelPath, Result,
+    Side,
+};
+use blit_wire::{Figures, Place, Reply, Report, Request, Role, SessionRequest, Stop, Top};
+use tokio::sync::mpsc;
+
+use super::request::{Asking, hung_up, unexpected};
+use crate::{Confirm, Doomed, Half, HalfRole, Options, Progress, session::run_half};
+
+/// How long the daemon may take to say how it ended, once this side has.
+const REPORT_WAIT: Duration = Duration::from_secs(30);
+
+/// A session between a tree of this process and one of a daemon.
+pub struct RemoteJob {
+    /// The daemon.
+    pub peer: Arc<dyn Peer>,
+    /// The directory there.
+    pub place: Place,
+    /// If the daemon is the source: which entries of that directory.
+    pub top: Top,
+    /// The role and tree of this side.
+    pub role: HalfRole,
+    /// Who chooses how to move what, if this side is the source.
+    pub planner: Arc<dyn Planner>,
+    /// How to behave.
+    pub options: Options,
+    /// Who is asked before a mirror deletes.
+    pub confirm: Arc<dyn Confirm>,
+    /// What earlier runs measured.
+    pub history: Arc<dyn History>,
+    /// Where events of both sides go.
+    pub events: mpsc::Sender<Event>,
+    /// Figures of both sides.
+    pub progress: Arc<Progress>,
+    /// Ends the session soon and cleanly.
+    pub cancel: Cancel,
+}
+
+/// Runs the session to its end, like [`crate::run`]: what stopped it early is in the report, which tells
+/// of both sides.
+pub async fn run_remote(job: RemoteJob) -> Report {
+    let remote_side = match job.role {
+        HalfRole::Source(_) => Side::Target,
+        HalfRole::Target(_) => Side::Source,
+    };
+    match begin(&job).await {
+        Ok((asking, connection)) => {
+            let listener = Listener {
+                asking,
+                confirm: Arc::clone(&job.confirm),
+                events: job.events.clone(),
+                progress: Arc::clone(&job.progress),
+                is_source: remote_side == Side::Target,
+                figures: Figures::default(),
+            };
+            let half = Half {
+                role: job.role,
+                planner: job.planner,
+                connection,
+                options: job.options,
+                confirm: job.confirm,
+                history: job.history,
+                events: job.events,
+                progress: job.progress,
+                cancel: job.cancel,
+            };
+            both(half, listener, remote_side).await
+        }
+        Err(error) => stopped(remote_side, error),
+    }
+}
+
+async fn begin(job: &RemoteJob) -> Result<(Asking, Box<dyn blit_contract::Connection>)> {
+    let cx = Cx::new(job.cancel.child());
+    let role = match job.role {
+        HalfRole::Source(_) => Role::Target,
+        HalfRole::Target(_) => Role::Source,
+    };
+    let request = SessionRequest {
+        place: job.place.clone(),
+        role,
+        terms: job.options.terms(),
+        top: job.top.clone(),
+    };
+    let request = Request::Session(Box::new(request));
+    let mut asking = Asking::ask(&cx, &*job.peer, request).await?;
+    match asking.next().await? {
+        Reply::Session(id) => Ok((asking, job.peer.session(&cx, id).await?)),
+        _ => Err(unexpected()),
+    }
+}
+
+fn stopped(side: Side, error: Error) -> Report {
+    let path = error.path().cloned().unwrap_or_default();
+    let mut report = Report::default();
+    report.stop = Some(Stop::Failed(Arc::new(Problem::new(side, path, error))));
+    report
+}
+
+/// Plays the one role and listens to the other, until both have ended.
+async fn both(half: Half, mut listener: Listener, remote_side: Side) -> Report {
+    let playing = run_half(half);
+    let listening = listener.listen();
+    tokio::pin!(playing, listening);
+    let (mut report, theirs) = tokio::select! {
+        ours = &mut playing => {
+            // The daemon learns of this side's end by the connection, and then ends too.
+            let waited = tokio::time::timeout(REPORT_WAIT, listening).await;
+            (ours, waited.unwrap_or_else(|_| Err(hung_up())))
+        }
+        theirs = &mut listening => (playing.await, theirs),
+    };
+    match theirs {
+        Ok(theirs) => report.merge(theirs),
+        Err(error) if report.stop.is_none() => {
+            // This side came to its end; whether the other did is not known.
+            report.stop = stopped(remote_side, error).stop;
+        }
+        Err(_) => {}
+    }
+    report
+}
+
+/// Hears what the daemon tells of its side.
+struct Listener {
+    asking: Asking,
+    confirm: Arc<dyn Confirm>,
+    events: mpsc::Sender<Event>,
+    progress: Arc<Progress>,
+    /// Whether this side is the source.
+    is_source: bool,
+    figures: Figures,
+}
+
+impl Listener {
+    async fn listen(&mut self) -> Result<Report> {
+        loop {
+            match self.asking.next().await? {
+                Reply::Event(event) => self.tell(event).await,
+                Reply::Figures(figures) => {
+                    let progress = &self.progress;
+                    progress.absorb(&self.figures, &figures, self.is_source);
+                    self.figures = figures;
+                }
+                Reply::Ask { plan, sample } => self.confirm(plan, sample).await?,
+                Reply::Report(report) => return Ok(*report),
+                _ => return Err(unexpected()),
+            }
+        }
+    }
+
+    async fn tell(&self, event: Event) {
+        let event = match event {
+            Event::Plan(_) => Event::Plan(self.progress.totals()),
+            other => other,
+        };
+        // Nobody listening is no reason to stop.
+        drop(self.events.send(event).await);
+    }
+
+    async fn confirm(&mut self, plan: DeletionPlan, sample: Vec<(RelPath, Entry)>) -> Result<()> {
+        let answer = self.confirm.confirm(plan, &Sample(sample)).await;
+        self.asking.requests.send(Request::Answered(answer)).await
+    }
+}
+
+/// Some of the entries that would be deleted: all that the daemon sends for showing.
+struct Sample(Vec<(RelPath, Entry)>);
+
+impl Doomed for Sample {
+    fn for_each(&self, each: &mut dyn FnMut(&RelPath, &Entry)) -> Result<()> {
+        self.0.iter().for_each(|(path, entry)| each(path, entry));
+        Ok(())
+    }
+}

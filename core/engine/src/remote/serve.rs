@@ -1,0 +1,210 @@
+//! The daemon's side of a request.
+
+use std::{sync::Arc, time::Duration};
+
+use async_trait::async_trait;
+use blit_contract::{
+    Cancel, Connection, Cx, DeletionPlan, Durability, Entry, Error, ErrorKind, History, ListOptions,
+    Planner, Preserve, RelPath, Result, Store, WritePolicy,
+};
+use blit_wire::{Answer, LISTING_ENTRIES_MAX, Reply, Report, Request, Terms};
+use futures_util::StreamExt;
+use tokio::sync::{mpsc, oneshot};
+
+use super::{
+    Asked,
+    request::{hung_up, unexpected},
+};
+use crate::{Confirm, Doomed, Half, HalfRole, Options, Progress, session::run_half};
+
+/// How often the client learns how far this side is.
+const FIGURES_EVERY: Duration = Duration::from_millis(250);
+
+/// How many of the doomed entries the client gets to show.
+const SAMPLE_MAX: usize = 1_000;
+
+/// How many events wait for the client.
+const EVENTS_QUEUE: usize = 256;
+
+/// A role that a daemon plays.
+pub struct Playing {
+    /// The role and its tree.
+    pub role: HalfRole,
+    /// The user's wishes.
+    pub terms: Terms,
+    /// The connection of the session.
+    pub connection: Box<dyn Connection>,
+    /// Who chooses how to move what.
+    pub planner: Arc<dyn Planner>,
+    /// What earlier runs measured.
+    pub history: Arc<dyn History>,
+    /// Ends the session soon and cleanly.
+    pub cancel: Cancel,
+}
+
+impl Playing {
+    /// Plays the role to its end, and tells the client all the while.
+    ///
+    /// # Errors
+    /// `Unreachable` if the client is gone: then the session ends too.
+    pub async fn run(self, asked: &mut Asked) -> Result<()> {
+        let (events, mut told) = mpsc::channel(EVENTS_QUEUE);
+        let (questions, mut asks) = mpsc::channel(1);
+        let progress = Arc::new(Progress::default());
+        let half = Half {
+            role: self.role,
+            planner: self.planner,
+            connection: self.connection,
+            options: Options::from_terms(&self.terms),
+            confirm: Arc::new(AskClient(questions)),
+            history: self.history,
+            events,
+            progress: Arc::clone(&progress),
+            cancel: self.cancel.clone(),
+        };
+        let playing = run_half(half);
+        tokio::pin!(playing);
+        let mut ticks = tokio::time::interval(FIGURES_EVERY);
+        let mut ended: Option<Report> = None;
+        loop {
+            tokio::select! {
+                biased;
+                event = told.recv() => match event {
+                    Some(event) => asked.reply(Reply::Event(event)).await?,
+                    // The session and all that tells of it is gone.
+                    None => break,
+                },
+                Some(question) = asks.recv() => ask(asked, question).await?,
+                report = &mut playing, if ended.is_none() => ended = Some(report),
+                _ = ticks.tick() => asked.reply(Reply::Figures(progress.figures())).await?,
+                gone = asked.requests.recv() => {
+                    // Nothing is due from the client but answers: it is gone, or breaks the protocol.
+                    self.cancel.cancel();
+                    return Err(gone.err().unwrap_or_else(hung_up));
+                }
+            }
+        }
+        asked.reply(Reply::Figures(progress.figures())).await?;
+        let report = ended.ok_or_else(|| crate::source::bug("a session without a report"))?;
+        asked.reply(Reply::Report(Box::new(report))).await
+    }
+}
+
+async fn ask(asked: &mut Asked, question: Question) -> Result<()> {
+    let Question {
+        plan,
+        sample,
+        answer,
+    } = question;
+    asked.reply(Reply::Ask { plan, sample }).await?;
+    match asked.requests.recv().await? {
+        Some(Request::Answered(said)) => {
+            // The session may have ended meanwhile.
+            let _ = answer.send(said);
+            Ok(())
+        }
+        Some(_) => Err(unexpected()),
+        None => Err(hung_up()),
+    }
+}
+
+/// A question on its way to the client.
+struct Question {
+    plan: DeletionPlan,
+    sample: Vec<(RelPath, Entry)>,
+    answer: oneshot::Sender<Answer>,
+}
+
+/// Asks the person at the client.
+struct AskClient(mpsc::Sender<Question>);
+
+#[async_trait]
+impl Confirm for AskClient {
+    async fn confirm(&self, plan: DeletionPlan, doomed: &dyn Doomed) -> Answer {
+        let mut sample = Vec::new();
+        let shown = doomed.for_each(&mut |path, entry| {
+            if sample.len() < SAMPLE_MAX {
+                sample.push((path.clone(), entry.clone()));
+            }
+        });
+        let (answer, answered) = oneshot::channel();
+        let question = Question {
+            plan,
+            sample,
+            answer,
+        };
+        if shown.is_err() || self.0.send(question).await.is_err() {
+            return Answer::Nobody;
+        }
+        answered.await.unwrap_or(Answer::Nobody)
+    }
+}
+
+/// Answers a request that moves no content, from `store`. The places in it are the store's own: whoever
+/// calls has found out that the peer may ask this.
+///
+/// # Errors
+/// `Unreachable` if the client is gone.
+pub async fn answer_with_store(
+    cx: &Cx,
+    asked: &mut Asked,
+    store: &dyn Store,
+    request: Request,
+) -> Result<()> {
+    let answer = match request {
+        Request::List {
+            place,
+            recursive,
+            one_file_system,
+        } => {
+            let mut options = ListOptions::flat().with_one_file_system(one_file_system);
+            options.recursive = recursive;
+            match list(cx, asked, store, &place.path, options).await? {
+                Ok(()) => Reply::Done,
+                Err(error) => Reply::Refused(error),
+            }
+        }
+        Request::Stat(place) => match store.stat(cx, &place.path).await {
+            Ok(found) => Reply::Found(found),
+            Err(error) => Reply::Refused(error),
+        },
+        Request::Usage(_) => match store.usage(cx).await {
+            Ok(usage) => Reply::Usage(usage),
+            Err(error) => Reply::Refused(error),
+        },
+        Request::Delete { entries, .. } => {
+            let policy = WritePolicy::new(Durability::Batch, Preserve::NONE);
+            match store.delete(cx, policy, entries).await {
+                Ok(ends) => Reply::Deleted(ends),
+                Err(error) => Reply::Refused(error),
+            }
+        }
+        _ => Reply::Refused(Error::new(ErrorKind::Unsupported, "ask")),
+    };
+    asked.reply(answer).await
+}
+
+/// Sends a listing. The outer error is the client's, the inner one the store's.
+async fn list(
+    cx: &Cx,
+    asked: &mut Asked,
+    store: &dyn Store,
+    at: &RelPath,
+    options: ListOptions,
+) -> Result<Result<()>> {
+    let mut batches = store.list(cx, at, options);
+    while let Some(batch) = batches.next().await {
+        let mut batch = match batch {
+            Ok(batch) => batch,
+            Err(error) => return Ok(Err(error)),
+        };
+        while batch.entries.len() > LISTING_ENTRIES_MAX {
+            let mut first = blit_contract::EntryBatch::new(batch.directory.clone());
+            let rest = batch.entries.split_off(LISTING_ENTRIES_MAX);
+            first.entries = std::mem::replace(&mut batch.entries, rest);
+            asked.reply(Reply::Batch(first)).await?;
+        }
+        asked.reply(Reply::Batch(batch)).await?;
+    }
+    Ok(Ok(()))
+}

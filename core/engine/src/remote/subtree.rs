@@ -1,0 +1,276 @@
+//! A directory of a store as a store of its own.
+//!
+//! The daemon holds one store for each module, opened once. What a peer asks for lies beneath, and is
+//! reached by names under that store's held directory, never by a path of its own.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use blit_contract::{
+    Applied, Cx, Demands, Descriptor, Entry, EntryBatch, Error, Identity, ListOptions, MetaOp,
+    Published, ReadItem, ReadOptions, Reader, RelPath, Result, Select, Selection, SmallFile, Staged,
+    Store, StoreCaps, SyncScope, Usage, WriteOptions, WritePolicy, Writer,
+};
+use futures_core::stream::BoxStream;
+use futures_util::StreamExt;
+
+/// The directory `base` of `whole`.
+#[derive(Debug)]
+pub struct Subtree {
+    whole: Arc<dyn Store>,
+    base: RelPath,
+}
+
+impl Subtree {
+    /// The directory `base` of `whole` as a store; `whole` itself if that is its root.
+    #[must_use]
+    pub fn at(whole: Arc<dyn Store>, base: RelPath) -> Arc<dyn Store> {
+        if base.is_root() {
+            return whole;
+        }
+        Arc::new(Self { whole, base })
+    }
+
+    fn inner(&self, path: &RelPath) -> RelPath {
+        joined(&self.base, path)
+    }
+
+    fn outer(&self, path: &RelPath) -> RelPath {
+        let names = path.components().into_iter();
+        names.skip(self.base.depth() as usize).cloned().collect()
+    }
+
+    /// An error that names the entry as this store does.
+    fn told(&self, error: Error) -> Error {
+        match error.path() {
+            Some(path) if path.starts_with(&self.base) => {
+                let path = self.outer(path);
+                error.at(&path)
+            }
+            _ => error,
+        }
+    }
+
+    fn each<T>(&self, answers: Vec<Result<T>>) -> Vec<Result<T>> {
+        let answers = answers.into_iter();
+        answers
+            .map(|answer| answer.map_err(|error| self.told(error)))
+            .collect()
+    }
+
+    fn operation(&self, operation: MetaOp) -> MetaOp {
+        match operation {
+            MetaOp::Link {
+                path,
+                leader,
+                replace,
+            } => MetaOp::Link {
+                path: self.inner(&path),
+                leader: self.inner(&leader),
+                replace,
+            },
+            MetaOp::MakeDirectory { path, replace } => MetaOp::MakeDirectory {
+                path: self.inner(&path),
+                replace,
+            },
+            MetaOp::MakeEntry {
+                path,
+                entry,
+                attributes,
+                replace,
+            } => MetaOp::MakeEntry {
+                path: self.inner(&path),
+                entry,
+                attributes,
+                replace,
+            },
+            MetaOp::SetMetadata {
+                path,
+                expect,
+                entry,
+                attributes,
+            } => MetaOp::SetMetadata {
+                path: self.inner(&path),
+                expect,
+                entry,
+                attributes,
+            },
+            other => other,
+        }
+    }
+}
+
+/// `path` beneath `base`.
+pub(super) fn joined(base: &RelPath, path: &RelPath) -> RelPath {
+    let names = path.components().into_iter().cloned();
+    names.fold(base.clone(), |at, name| at.join(name))
+}
+
+/// A selection that sees paths as this store names them.
+struct Within {
+    select: Arc<dyn Select>,
+    depth: usize,
+}
+
+impl Select for Within {
+    fn select(&self, directory: &RelPath, entry: &Entry) -> Selection {
+        let names = directory.components().into_iter();
+        let directory: RelPath = names.skip(self.depth).cloned().collect();
+        self.select.select(&directory, entry)
+    }
+}
+
+#[async_trait]
+impl Store for Subtree {
+    fn descriptor(&self) -> &Descriptor {
+        self.whole.descriptor()
+    }
+
+    fn caps(&self) -> StoreCaps {
+        self.whole.caps()
+    }
+
+    fn demands(&self) -> Demands {
+        self.whole.demands()
+    }
+
+    fn list<'a>(
+        &'a self,
+        cx: &'a Cx,
+        at: &'a RelPath,
+        mut options: ListOptions,
+    ) -> BoxStream<'a, Result<EntryBatch>> {
+        if let Some(select) = options.select.take() {
+            let depth = self.base.depth() as usize;
+            options.select = Some(Arc::new(Within { select, depth }));
+        }
+        let at = self.inner(at);
+        Box::pin(renamed(self, cx, at, options))
+    }
+
+    async fn stat(&self, cx: &Cx, path: &RelPath) -> Result<Option<Entry>> {
+        let found = self.whole.stat(cx, &self.inner(path)).await;
+        found.map_err(|error| self.told(error))
+    }
+
+    async fn read_batch(
+        &self,
+        cx: &Cx,
+        mut items: Vec<ReadItem>,
+    ) -> Result<Vec<Result<SmallFile>>> {
+        for item in &mut items {
+            item.path = self.inner(&item.path);
+        }
+        let mut answers = self.each(self.whole.read_batch(cx, items).await?);
+        for file in answers.iter_mut().flatten() {
+            file.path = self.outer(&file.path);
+        }
+        Ok(answers)
+    }
+
+    async fn open_read(
+        &self,
+        cx: &Cx,
+        path: &RelPath,
+        options: ReadOptions,
+    ) -> Result<Box<dyn Reader>> {
+        let opened = self.whole.open_read(cx, &self.inner(path), options).await;
+        opened.map_err(|error| self.told(error))
+    }
+
+    async fn open_write(
+        &self,
+        cx: &Cx,
+        path: &RelPath,
+        options: WriteOptions,
+    ) -> Result<Box<dyn Writer>> {
+        let opened = self.whole.open_write(cx, &self.inner(path), options).await;
+        opened.map_err(|error| self.told(error))
+    }
+
+    async fn write_batch(
+        &self,
+        cx: &Cx,
+        policy: WritePolicy,
+        mut files: Vec<SmallFile>,
+    ) -> Result<Vec<Result<Staged>>> {
+        for file in &mut files {
+            file.path = self.inner(&file.path);
+        }
+        Ok(self.each(self.whole.write_batch(cx, policy, files).await?))
+    }
+
+    async fn publish(
+        &self,
+        cx: &Cx,
+        policy: WritePolicy,
+        staged: Vec<Staged>,
+    ) -> Result<Vec<Result<Published>>> {
+        Ok(self.each(self.whole.publish(cx, policy, staged).await?))
+    }
+
+    async fn apply(
+        &self,
+        cx: &Cx,
+        policy: WritePolicy,
+        ops: Vec<MetaOp>,
+    ) -> Result<Vec<Result<Applied>>> {
+        let ops = ops.into_iter().map(|op| self.operation(op)).collect();
+        Ok(self.each(self.whole.apply(cx, policy, ops).await?))
+    }
+
+    async fn delete(
+        &self,
+        cx: &Cx,
+        policy: WritePolicy,
+        items: Vec<(RelPath, Entry)>,
+    ) -> Result<Vec<Result<()>>> {
+        let items = items.into_iter();
+        let items = items
+            .map(|(path, entry)| (self.inner(&path), entry))
+            .collect();
+        Ok(self.each(self.whole.delete(cx, policy, items).await?))
+    }
+
+    async fn sync(&self, cx: &Cx, scope: SyncScope) -> Result<()> {
+        self.whole.sync(cx, scope).await
+    }
+
+    async fn ancestry(&self, cx: &Cx, path: &RelPath) -> Result<Vec<Identity>> {
+        self.whole.ancestry(cx, &self.inner(path)).await
+    }
+
+    async fn usage(&self, cx: &Cx) -> Result<Usage> {
+        self.whole.usage(cx).await
+    }
+}
+
+/// The listing of the whole store at `at`, told as this store names it.
+fn renamed<'a>(
+    subtree: &'a Subtree,
+    cx: &'a Cx,
+    at: RelPath,
+    options: ListOptions,
+) -> impl futures_core::Stream<Item = Result<EntryBatch>> + 'a {
+    let (batches, queue) = tokio::sync::mpsc::channel(1);
+    let listing = async move {
+        let mut found = subtree.whole.list(cx, &at, options);
+        while let Some(batch) = found.next().await {
+            if batches.send(batch).await.is_err() {
+                break;
+            }
+        }
+    };
+    let queue = futures_util::stream::unfold(queue, |mut queue| async move {
+        queue.recv().await.map(|batch| (batch, queue))
+    });
+    // The listing borrows its path, so it runs beside the queue that hands its batches on.
+    let driven = futures_util::stream::once(listing).filter_map(|()| async { None });
+    futures_util::stream::select(driven, queue).map(move |batch| {
+        let mut batch = batch.map_err(|error| subtree.told(error))?;
+        batch.directory = subtree.outer(&batch.directory);
+        let problems = batch.problems.drain(..);
+        batch.problems = problems.map(|error| subtree.told(error)).collect();
+        Ok(batch)
+    })
+}
