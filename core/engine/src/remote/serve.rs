@@ -14,6 +14,7 @@ use tokio::sync::{mpsc, oneshot};
 use super::{
     Asked,
     request::{hung_up, unexpected},
+    subtree::joined,
 };
 use crate::{Confirm, Doomed, Half, HalfRole, Options, Progress, session::run_half};
 
@@ -172,7 +173,11 @@ pub async fn answer_with_store(
             Ok(usage) => Reply::Usage(usage),
             Err(error) => Reply::Refused(error),
         },
-        Request::Delete { entries, .. } => {
+        Request::Delete { place, entries } => {
+            let entries = entries.into_iter();
+            let entries = entries
+                .map(|(path, entry)| (joined(&place.path, &path), entry))
+                .collect();
             let policy = WritePolicy::new(Durability::Batch, Preserve::NONE);
             match store.delete(cx, policy, entries).await {
                 Ok(ends) => Reply::Deleted(ends),

@@ -14,7 +14,7 @@ use futures_util::stream;
 
 use super::{
     request::{Asking, unexpected},
-    subtree::joined,
+    subtree::{joined, without},
 };
 
 /// Who this is, for whoever asks.
@@ -44,6 +44,15 @@ impl RemoteStore {
 
     async fn ask(&self, cx: &Cx, request: Request) -> Result<Reply> {
         Asking::ask(cx, &*self.peer, request).await?.next().await
+    }
+}
+
+/// What a listing calls `directory`, as this store calls it.
+fn beneath(base: &RelPath, directory: &RelPath) -> Result<RelPath> {
+    if directory.starts_with(base) {
+        Ok(without(base, directory))
+    } else {
+        Err(unexpected())
     }
 }
 
@@ -99,6 +108,7 @@ impl Store for RemoteStore {
         let batches = futures_util::FutureExt::flatten_stream(batches);
         Box::pin(futures_util::StreamExt::map(batches, move |batch| {
             let mut batch = batch?;
+            batch.directory = beneath(&self.place.path, &batch.directory)?;
             if let Some(select) = &select {
                 let directory = batch.directory.clone();
                 batch.entries.retain(|entry| {

@@ -36,8 +36,7 @@ impl Subtree {
     }
 
     fn outer(&self, path: &RelPath) -> RelPath {
-        let names = path.components().into_iter();
-        names.skip(self.base.depth() as usize).cloned().collect()
+        without(&self.base, path)
     }
 
     /// An error that names the entry as this store does.
@@ -106,17 +105,21 @@ pub(super) fn joined(base: &RelPath, path: &RelPath) -> RelPath {
     names.fold(base.clone(), |at, name| at.join(name))
 }
 
+/// `path`, which lies beneath `base`, as seen from there.
+pub(super) fn without(base: &RelPath, path: &RelPath) -> RelPath {
+    let names = path.components().into_iter();
+    names.skip(base.depth() as usize).cloned().collect()
+}
+
 /// A selection that sees paths as this store names them.
 struct Within {
     select: Arc<dyn Select>,
-    depth: usize,
+    base: RelPath,
 }
 
 impl Select for Within {
     fn select(&self, directory: &RelPath, entry: &Entry) -> Selection {
-        let names = directory.components().into_iter();
-        let directory: RelPath = names.skip(self.depth).cloned().collect();
-        self.select.select(&directory, entry)
+        self.select.select(&without(&self.base, directory), entry)
     }
 }
 
@@ -141,8 +144,8 @@ impl Store for Subtree {
         mut options: ListOptions,
     ) -> BoxStream<'a, Result<EntryBatch>> {
         if let Some(select) = options.select.take() {
-            let depth = self.base.depth() as usize;
-            options.select = Some(Arc::new(Within { select, depth }));
+            let base = self.base.clone();
+            options.select = Some(Arc::new(Within { select, base }));
         }
         let at = self.inner(at);
         Box::pin(renamed(self, cx, at, options))

@@ -9,4 +9,5 @@ mod copy;
 mod faults;
 mod mirror;
 mod moves;
+mod remote;
 mod support;

@@ -103,7 +103,7 @@ impl Run {
 /// A planner without any art: every difference is a piece of work of its own, and files of more than
 /// 64 MiB come in four parts. The session must be right with any planner.
 #[derive(Debug)]
-struct OneByOne;
+pub(crate) struct OneByOne;
 
 const ONE_BY_ONE: Descriptor = Descriptor::new("planner-one-by-one", "0", &[]);
 
