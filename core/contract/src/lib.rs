@@ -48,6 +48,6 @@ pub use store::{
 #[cfg(unix)]
 pub use transport::FdLease;
 pub use transport::{
-    Chunk, Connection, Endpoint, FdKind, Hints, Listener, MemoryRegion, Offer, Peer, PeerInfo,
+    Carrier, Chunk, Connection, Endpoint, FdKind, Hints, Listener, MemoryRegion, Offer, Peer, PeerInfo,
     RecvStream, RegionHandle, Rma, SecurityClass, SendStream, Stream, StreamKind, Transport,
 };

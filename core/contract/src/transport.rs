@@ -289,6 +289,18 @@ impl Debug for FdLease<'_> {
     }
 }
 
+/// Opens byte streams to a peer that knows already who asks: what a transport inside another connection
+/// rides on.
+#[async_trait]
+pub trait Carrier: Debug + Send + Sync {
+    /// Who is at the other end.
+    fn peer(&self) -> &PeerInfo;
+
+    /// Opens a two-way stream of the session of that number. `reverse`: it is one that the peer's side of
+    /// the session opens.
+    async fn dial(&self, cx: &Cx, session: [u8; 16], reverse: bool) -> Result<Stream>;
+}
+
 /// Another machine's daemon, reached and authenticated.
 #[async_trait]
 pub trait Peer: Debug + Send + Sync {

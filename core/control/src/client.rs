@@ -1,0 +1,254 @@
+//! Reaches a peer.
+
+use std::{io, sync::Arc, time::Duration};
+
+use async_trait::async_trait;
+use blit_contract::{Carrier, Connection, Cx, Error, ErrorKind, Peer, PeerInfo, Result, Stream};
+use hyper_util::rt::TokioIo;
+use parking_lot::Mutex;
+use rustls::pki_types::ServerName;
+use tokio::{net::TcpStream, sync::mpsc, time::timeout};
+use tokio_rustls::TlsConnector;
+use tonic::transport::{Channel, Endpoint};
+
+use crate::{
+    Identity, Invitation, InvitationError, NodeId,
+    proto::{JoinRequest, Opening, Piece, link_client::LinkClient, pairing_client::PairingClient},
+    stream::{CallRecv, CallSend, PIECES_AHEAD, from_status},
+    tls::{self, ALPN, ALPN_PAIR, EXPORTER_LABEL},
+};
+
+/// How long reaching one address may take, with everything that proves who is there.
+const CONNECT_WAIT: Duration = Duration::from_secs(10);
+
+/// The most bytes of one message.
+const MESSAGE_BYTES_MAX: usize = 4 << 20;
+
+/// Flow-control windows: 16 MiB for a stream fills 1 Gbit/s at 130 ms.
+const STREAM_WINDOW_BYTES: u32 = 16 << 20;
+const CONNECTION_WINDOW_BYTES: u32 = 64 << 20;
+
+/// Why a peer cannot be spoken to.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ConnectError {
+    /// The peer holds another key than the one that is known.
+    #[error("it shows another key than the one that is known")]
+    OtherKey {
+        /// The key that is known.
+        expected: NodeId,
+        /// The key that it holds.
+        found: NodeId,
+    },
+    /// None of its addresses answers.
+    #[error("it cannot be reached")]
+    Unreachable(Vec<(String, String)>),
+    /// The peer does not want this invitation.
+    #[error(transparent)]
+    Invitation(#[from] InvitationError),
+    /// The peer says no.
+    #[error("it refuses: {0}")]
+    Refused(String),
+}
+
+/// A peer, connected.
+#[derive(Debug)]
+pub struct Client {
+    link: LinkClient<Channel>,
+    info: PeerInfo,
+    lanes: fn(Arc<dyn Carrier>, [u8; 16]) -> Box<dyn Connection>,
+}
+
+/// What a new connection proved.
+struct Reached {
+    channel: Channel,
+    exporter: [u8; 32],
+    address: String,
+}
+
+impl Client {
+    /// Connects to the machine `id` at one of `addresses`. `lanes` makes the connection of a session
+    /// from the way to open its streams.
+    ///
+    /// # Errors
+    /// [`ConnectError`]
+    pub async fn connect(
+        identity: &Identity,
+        id: NodeId,
+        addresses: &[String],
+        lanes: fn(Arc<dyn Carrier>, [u8; 16]) -> Box<dyn Connection>,
+    ) -> Result<Self, ConnectError> {
+        let reached = reach(identity, ALPN, id, addresses).await?;
+        let mut info = PeerInfo::new(reached.address);
+        info.identity = Some(*id.as_bytes());
+        info.channel_binding = Some(reached.exporter);
+        let link = LinkClient::new(reached.channel)
+            .max_decoding_message_size(MESSAGE_BYTES_MAX)
+            .max_encoding_message_size(MESSAGE_BYTES_MAX);
+        Ok(Self { link, info, lanes })
+    }
+
+    async fn carry(&self, opening: Opening) -> Result<Stream> {
+        let (pieces, mut queue) = mpsc::channel(PIECES_AHEAD);
+        let first = Piece {
+            data: bytes::Bytes::new(),
+            opening: Some(opening),
+        };
+        drop(pieces.try_send(first));
+        let outgoing = futures_util::stream::poll_fn(move |cx| queue.poll_recv(cx));
+        let call = self.link.clone().carry(outgoing).await;
+        let incoming = call.map_err(|status| from_status("ask", &status))?;
+        Ok(Stream {
+            id: 0,
+            send: Some(Box::new(CallSend::of_client(pieces))),
+            recv: Some(Box::new(CallRecv(Some(incoming.into_inner())))),
+        })
+    }
+}
+
+#[async_trait]
+impl Peer for Client {
+    fn info(&self) -> &PeerInfo {
+        &self.info
+    }
+
+    async fn request(&self, cx: &Cx) -> Result<Stream> {
+        cx.check()?;
+        self.carry(Opening::default()).await
+    }
+
+    async fn session(&self, cx: &Cx, id: [u8; 16]) -> Result<Box<dyn Connection>> {
+        cx.check()?;
+        let carrier = InBand(Self {
+            link: self.link.clone(),
+            info: self.info.clone(),
+            lanes: self.lanes,
+        });
+        Ok((self.lanes)(Arc::new(carrier), id))
+    }
+}
+
+/// Opens streams inside the control connection.
+#[derive(Debug)]
+struct InBand(Client);
+
+#[async_trait]
+impl Carrier for InBand {
+    fn peer(&self) -> &PeerInfo {
+        &self.0.info
+    }
+
+    async fn dial(&self, cx: &Cx, session: [u8; 16], reverse: bool) -> Result<Stream> {
+        cx.check()?;
+        let session = bytes::Bytes::copy_from_slice(&session);
+        self.0.carry(Opening { session, reverse }).await
+    }
+}
+
+/// Joins the machine that made `invitation`, as `name`; answers its name and the address that served.
+///
+/// # Errors
+/// [`ConnectError`]
+pub async fn join(
+    identity: &Identity,
+    name: &str,
+    invitation: &Invitation,
+    addresses: &[String],
+) -> Result<(String, String), ConnectError> {
+    if invitation.is_expired() {
+        return Err(InvitationError::Expired.into());
+    }
+    let reached = reach(identity, ALPN_PAIR, invitation.inviter, addresses).await?;
+    let proof = invitation.proof(&reached.exporter, &identity.id());
+    let request = JoinRequest {
+        invitation: bytes::Bytes::copy_from_slice(&invitation.number()),
+        name: name.to_owned(),
+        proof: proof.into(),
+    };
+    let answer = PairingClient::new(reached.channel).join(request).await;
+    let answer = answer.map_err(|status| ConnectError::Refused(status.message().to_owned()))?;
+    Ok((answer.into_inner().name, reached.address))
+}
+
+/// Tries one address after the other.
+async fn reach(
+    identity: &Identity,
+    alpn: &[u8],
+    id: NodeId,
+    addresses: &[String],
+) -> Result<Reached, ConnectError> {
+    let mut tried = Vec::new();
+    for address in addresses {
+        let seen = Arc::default();
+        let attempt = timeout(
+            CONNECT_WAIT,
+            reach_one(identity, alpn, id, address, Arc::clone(&seen)),
+        );
+        match attempt.await {
+            Ok(Ok(reached)) => return Ok(reached),
+            Ok(Err(cause)) => {
+                if let Some(found) = *seen.lock() {
+                    return Err(ConnectError::OtherKey {
+                        expected: id,
+                        found,
+                    });
+                }
+                tried.push((address.clone(), cause.to_string()));
+            }
+            Err(_) => tried.push((address.clone(), "no answer within 10 s".to_owned())),
+        }
+    }
+    Err(ConnectError::Unreachable(tried))
+}
+
+async fn reach_one(
+    identity: &Identity,
+    alpn: &[u8],
+    id: NodeId,
+    address: &str,
+    seen: Arc<Mutex<Option<NodeId>>>,
+) -> io::Result<Reached> {
+    let tcp = TcpStream::connect(address).await?;
+    tcp.set_nodelay(true)?;
+    let config = tls::client_config(identity, alpn, id, seen).map_err(io::Error::other)?;
+    // The name is nobody's: the key is all that counts.
+    let name = ServerName::try_from("blit").map_err(io::Error::other)?;
+    let connector = TlsConnector::from(Arc::new(config));
+    let secured = connector.connect(name, tcp).await?;
+    let (_, connection) = secured.get_ref();
+    let exporter = connection
+        .export_keying_material([0; 32], EXPORTER_LABEL, None)
+        .map_err(io::Error::other)?;
+    // The channel gets this one connection: a lost one is told, not silently made anew.
+    let secured = Mutex::new(Some(TokioIo::new(secured)));
+    let connector = tower::service_fn(move |_| {
+        let secured = secured.lock().take();
+        async move { secured.ok_or_else(|| io::Error::from(io::ErrorKind::NotConnected)) }
+    });
+    let channel = Endpoint::from_static("http://peer")
+        .initial_stream_window_size(STREAM_WINDOW_BYTES)
+        .initial_connection_window_size(CONNECTION_WINDOW_BYTES)
+        .http2_keep_alive_interval(Duration::from_secs(20))
+        .keep_alive_timeout(Duration::from_secs(20))
+        .connect_with_connector(connector)
+        .await
+        .map_err(io::Error::other)?;
+    Ok(Reached {
+        channel,
+        exporter,
+        address: address.to_owned(),
+    })
+}
+
+/// Whether trying to connect again may help.
+impl From<ConnectError> for Error {
+    fn from(error: ConnectError) -> Self {
+        let kind = match &error {
+            ConnectError::Unreachable(_) => ErrorKind::Unreachable,
+            _ => ErrorKind::Denied,
+        };
+        Self::new(kind, "connect")
+            .because(error.to_string())
+            .with_source(error)
+    }
+}

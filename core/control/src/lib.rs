@@ -1,0 +1,26 @@
+//! Who may say what to a daemon: identity, pairing, TLS, and the control plane.
+//!
+//! A machine is its Ed25519 key ([`Identity`], [`NodeId`]). Peers are the keys that it knows
+//! ([`Peers`]); they come to know each other by an [`Invitation`], which is pasted once. [`Client`]
+//! reaches a peer, [`Server`] waits for them: both over TLS 1.3 with both keys proved, and nothing of a
+//! certificate but its key is believed. What is said inside is gRPC; who may say it is decided by whoever
+//! implements [`Arrivals`].
+
+#![forbid(unsafe_code)]
+#![deny(missing_docs)]
+
+mod client;
+mod identity;
+mod invitation;
+mod peers;
+mod private_file;
+mod proto;
+mod server;
+mod stream;
+mod tls;
+
+pub use client::{Client, ConnectError, join};
+pub use identity::{Identity, IdentityError, NodeId};
+pub use invitation::{Invitation, Invitations, InvitationError};
+pub use peers::{KnownPeer, Peers, PeersError};
+pub use server::{Arrivals, LaneOpening, Server, VerifiedPeer};

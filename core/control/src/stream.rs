@@ -1,0 +1,147 @@
+//! A gRPC call that carries bytes both ways, as a stream of a connection.
+
+use std::{collections::VecDeque, fmt};
+
+use async_trait::async_trait;
+use blit_contract::{Chunk, Error, ErrorKind, RecvStream, Result, SendStream};
+use tokio::sync::mpsc;
+use tonic::{Code, Status, Streaming};
+
+use crate::proto::Piece;
+
+/// One piece on the way. Larger ones would hold up other streams of the connection.
+const PIECE_BYTES_MAX: usize = 1 << 20;
+
+/// How many pieces may wait to be written.
+pub(crate) const PIECES_AHEAD: usize = 4;
+
+/// The half that sends; `T` is what the call wants its pieces in.
+pub(crate) struct CallSend<T> {
+    pieces: Option<mpsc::Sender<T>>,
+    wrap: fn(Piece) -> T,
+    broken: fn(u32) -> Option<T>,
+}
+
+impl CallSend<Piece> {
+    /// The client's half.
+    pub(crate) fn of_client(pieces: mpsc::Sender<Piece>) -> Self {
+        Self {
+            pieces: Some(pieces),
+            wrap: |piece| piece,
+            // Without an end the server sees that the call was dropped.
+            broken: |_| None,
+        }
+    }
+}
+
+impl CallSend<Result<Piece, Status>> {
+    /// The server's half.
+    pub(crate) fn of_server(pieces: mpsc::Sender<Result<Piece, Status>>) -> Self {
+        Self {
+            pieces: Some(pieces),
+            wrap: Ok,
+            broken: |code| Some(Err(Status::aborted(format!("reset with code {code}")))),
+        }
+    }
+}
+
+impl<T> fmt::Debug for CallSend<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("CallSend")
+    }
+}
+
+#[async_trait]
+impl<T: Send + 'static> SendStream for CallSend<T> {
+    async fn send(&mut self, chunks: &mut VecDeque<Chunk>) -> Result<u64> {
+        let pieces = self.pieces.as_ref().ok_or_else(gone)?;
+        let Some(Chunk::Bytes(bytes)) = chunks.front_mut() else {
+            return match chunks.is_empty() {
+                true => Ok(0),
+                false => Err(Error::new(ErrorKind::Bug, "send").because("only bytes can cross")),
+            };
+        };
+        let place = pieces.reserve().await.map_err(|_| gone())?;
+        let data = bytes.split_to(bytes.len().min(PIECE_BYTES_MAX));
+        let size = data.len() as u64;
+        if bytes.is_empty() {
+            chunks.pop_front();
+        }
+        place.send((self.wrap)(Piece {
+            data,
+            opening: None,
+        }));
+        Ok(size)
+    }
+
+    async fn flush(&mut self) -> Result<()> {
+        Ok(())
+    }
+
+    async fn finish(&mut self) -> Result<()> {
+        self.pieces = None;
+        Ok(())
+    }
+
+    fn reset(&mut self, code: u32) {
+        if let (Some(pieces), Some(end)) = (self.pieces.take(), (self.broken)(code)) {
+            // A full queue: the call ends without its end, which is as good.
+            drop(pieces.try_send(end));
+        }
+    }
+}
+
+impl<T> Drop for CallSend<T> {
+    /// Not finished: the other side must not take this for the end.
+    fn drop(&mut self) {
+        if let (Some(pieces), Some(end)) = (self.pieces.take(), (self.broken)(0)) {
+            drop(pieces.try_send(end));
+        }
+    }
+}
+
+fn gone() -> Error {
+    Error::new(ErrorKind::Unreachable, "send").because("the connection to the peer is lost")
+}
+
+/// The half that receives.
+pub(crate) struct CallRecv(pub(crate) Option<Streaming<Piece>>);
+
+impl fmt::Debug for CallRecv {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("CallRecv")
+    }
+}
+
+#[async_trait]
+impl RecvStream for CallRecv {
+    async fn recv(&mut self, _bytes_max: usize) -> Result<Option<Chunk>> {
+        let Some(pieces) = &mut self.0 else {
+            return Ok(None);
+        };
+        match pieces.message().await {
+            Ok(Some(piece)) => Ok(Some(Chunk::Bytes(piece.data))),
+            Ok(None) => {
+                self.0 = None;
+                Ok(None)
+            }
+            Err(status) => Err(from_status("receive", &status)),
+        }
+    }
+
+    fn stop(&mut self, _code: u32) {
+        self.0 = None;
+    }
+}
+
+/// What a call ended with, in our words.
+pub(crate) fn from_status(op: &'static str, status: &Status) -> Error {
+    let kind = match status.code() {
+        Code::Unauthenticated | Code::PermissionDenied => ErrorKind::Denied,
+        Code::ResourceExhausted => ErrorKind::Busy,
+        Code::InvalidArgument | Code::OutOfRange => ErrorKind::Invalid,
+        Code::Unimplemented => ErrorKind::Unsupported,
+        _ => ErrorKind::Unreachable,
+    };
+    Error::new(kind, op).because(status.message())
+}
