@@ -36,6 +36,12 @@ impl Paths {
         })
     }
 
+    /// Where a daemon of this user keeps its key and its peers: they are not the user's own.
+    #[must_use]
+    pub fn daemon_state(&self) -> PathBuf {
+        self.state.join("daemon")
+    }
+
     /// The file with the settings of this user; it need not exist.
     #[must_use]
     pub fn config_file(&self) -> PathBuf {

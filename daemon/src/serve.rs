@@ -1,0 +1,277 @@
+//! Decides who may do what, and lets the engine do it.
+
+use std::{
+    collections::HashMap,
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use async_trait::async_trait;
+use aws_lc_rs::rand::{SecureRandom, SystemRandom};
+use blit_contract::{
+    Cancel, Cx, Error, ErrorKind, NoHistory, PeerInfo, Result, Store, Stream,
+};
+use blit_control::{Arrivals, KnownPeer, LaneOpening, NodeId, Peers, VerifiedPeer};
+use blit_engine::{Asked, HalfRole, Playing, Source, Subtree, Target, answer_with_store};
+use blit_registry::{PluginConfig, Registry};
+use blit_transport_grpc::Arrived;
+use blit_wire::{
+    Access, Place, Reply, Request, Role, SessionId, SessionRequest, Status, Verb,
+};
+use parking_lot::Mutex;
+use tokio::sync::Notify;
+
+use crate::{
+    config::Config,
+    modules::{Module, make_above},
+};
+
+/// How many sessions run at a time, of all peers and of one.
+const SESSIONS_MAX: usize = 256;
+const SESSIONS_OF_PEER_MAX: usize = 16;
+
+/// How long a request may take to arrive.
+const REQUEST_WAIT: Duration = Duration::from_secs(10);
+
+/// What the daemon is made of.
+pub(crate) struct Daemon {
+    config: Config,
+    modules: Vec<Module>,
+    peers: Mutex<Peers>,
+    sessions: Mutex<HashMap<SessionId, Running>>,
+    ended: Notify,
+    started: Instant,
+}
+
+struct Running {
+    peer: NodeId,
+    arrived: Arrived,
+}
+
+/// Who asks, by the name that the daemon knows.
+struct Caller {
+    id: NodeId,
+    name: String,
+    address: String,
+}
+
+impl Daemon {
+    pub(crate) fn new(config: Config, modules: Vec<Module>, peers: Peers) -> Self {
+        Self {
+            config,
+            modules,
+            peers: Mutex::new(peers),
+            sessions: Mutex::default(),
+            ended: Notify::new(),
+            started: Instant::now(),
+        }
+    }
+
+    /// Waits until no session runs.
+    pub(crate) async fn drained(&self) {
+        loop {
+            let ended = self.ended.notified();
+            if self.sessions.lock().is_empty() {
+                return;
+            }
+            ended.await;
+        }
+    }
+
+    fn caller(&self, peer: &VerifiedPeer) -> Option<Caller> {
+        let peers = self.peers.lock();
+        let known = peers.with_id(&peer.id())?;
+        Some(Caller {
+            id: known.id,
+            name: known.name.clone(),
+            address: peer.address().to_owned(),
+        })
+    }
+
+    /// The module, if this peer may see it. One that it may not see is one that is not there.
+    fn module(&self, caller: &Caller, place: &Place) -> Result<&Module> {
+        let mut seen = self.modules.iter().filter(|it| it.is_for(&caller.name));
+        let found = seen.find(|module| module.config.name == place.module);
+        found.ok_or_else(|| {
+            let seen = self.modules.iter().filter(|it| it.is_for(&caller.name));
+            let names: Vec<&str> = seen.map(|module| module.config.name.as_str()).collect();
+            let there = match names.is_empty() {
+                true => "there is none for this machine".to_owned(),
+                false => format!("there are: {}", names.join(", ")),
+            };
+            Error::new(ErrorKind::NotFound, "open module")
+                .because(format!("no module is called {:?}; {there}", place.module))
+        })
+    }
+
+    async fn answer(&self, caller: &Caller, request: Request, mut asked: Asked) {
+        match self.try_answer(caller, request, &mut asked).await {
+            Ok(()) => asked.finish().await,
+            Err(error) => {
+                tracing::info!(peer = %caller.name, %error, "refused");
+                asked.refuse(error).await;
+            }
+        }
+    }
+
+    async fn try_answer(
+        &self,
+        caller: &Caller,
+        request: Request,
+        asked: &mut Asked,
+    ) -> Result<()> {
+        let store = match &request {
+            Request::Status => return asked.reply(Reply::Status(self.status(caller))).await,
+            Request::Session(session) => return self.session(caller, session, asked).await,
+            Request::List { place, .. } | Request::Stat(place) | Request::Usage(place) => {
+                self.module(caller, place)?.for_reading()
+            }
+            Request::Delete { place, .. } => self.module(caller, place)?.for_changing()?,
+            _ => return Err(Error::new(ErrorKind::Unsupported, "ask")),
+        };
+        answer_with_store(&Cx::default(), asked, &*store, request).await
+    }
+
+    fn status(&self, caller: &Caller) -> Status {
+        let seen = self.modules.iter().filter(|it| it.is_for(&caller.name));
+        Status {
+            name: self.config.name.clone(),
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            modules: seen.map(Module::shown).collect(),
+            uptime_secs: self.started.elapsed().as_secs(),
+            sessions: u32::try_from(self.sessions.lock().len()).unwrap_or(u32::MAX),
+        }
+    }
+
+    async fn session(
+        &self,
+        caller: &Caller,
+        request: &SessionRequest,
+        asked: &mut Asked,
+    ) -> Result<()> {
+        let module = self.module(caller, &request.place)?;
+        let mut terms = request.terms;
+        let changes = !terms.dry_run && terms.verb != Verb::Check;
+        let store = match (request.role, terms.verb) {
+            (Role::Source, Verb::Move) if changes => module.for_changing()?,
+            (Role::Source, _) => module.for_reading(),
+            (Role::Target, _) if !changes => module.for_reading(),
+            (Role::Target, Verb::Mirror) => module.for_changing()?,
+            (Role::Target, _) => module.for_adding()?,
+        };
+        if request.role == Role::Target {
+            // What is there stays as it is, whatever the client wishes.
+            terms.ignore_existing |= module.config.access == Access::AddOnly;
+            // Numbers of another machine's users mean others here.
+            terms.preserve.owner &= module.config.keeps_owner;
+            if changes {
+                make_above(&Cx::default(), &*store, &request.place.path).await?;
+            }
+        }
+        let role = self.role(request, store);
+        let mut info = PeerInfo::new(&*caller.address);
+        info.identity = Some(*caller.id.as_bytes());
+        let (connection, arrived) = blit_transport_grpc::serving(info);
+        let running = self.begin(caller.id, arrived)?;
+        asked.reply(Reply::Session(running.id)).await?;
+        let planner = Registry::builtin()
+            .and_then(|registry| registry.planner(None, &PluginConfig::new()))
+            .map_err(|error| {
+                Error::new(ErrorKind::Bug, "open session").because(error.to_string())
+            })?;
+        let playing = Playing {
+            role,
+            terms,
+            connection,
+            planner,
+            history: Arc::new(NoHistory),
+            cancel: Cancel::default(),
+        };
+        playing.run(asked).await
+    }
+
+    fn role(&self, request: &SessionRequest, store: Arc<dyn Store>) -> HalfRole {
+        let store = Subtree::at(store, request.place.path.clone());
+        match request.role {
+            Role::Source => HalfRole::Source(Source {
+                store,
+                top: request.top.clone(),
+            }),
+            Role::Target => HalfRole::Target(Target { store }),
+        }
+    }
+
+    /// Makes room for a session, which ends when the guard is dropped.
+    fn begin(&self, peer: NodeId, arrived: Arrived) -> Result<Guard<'_>> {
+        let mut id = SessionId::default();
+        SystemRandom::new().fill(&mut id).map_err(|_| {
+            Error::new(ErrorKind::Io, "open session").because("the system gives no random numbers")
+        })?;
+        let mut sessions = self.sessions.lock();
+        let of_peer = sessions.values().filter(|it| it.peer == peer).count();
+        if sessions.len() >= SESSIONS_MAX || of_peer >= SESSIONS_OF_PEER_MAX {
+            return Err(Error::new(ErrorKind::Busy, "open session")
+                .because("as many sessions run as may"));
+        }
+        sessions.insert(id, Running { peer, arrived });
+        Ok(Guard { daemon: self, id })
+    }
+}
+
+struct Guard<'a> {
+    daemon: &'a Daemon,
+    id: SessionId,
+}
+
+impl Drop for Guard<'_> {
+    fn drop(&mut self) {
+        self.daemon.sessions.lock().remove(&self.id);
+        self.daemon.ended.notify_waiters();
+    }
+}
+
+#[async_trait]
+impl Arrivals for Daemon {
+    fn knows(&self, peer: &VerifiedPeer) -> bool {
+        self.peers.lock().with_id(&peer.id()).is_some()
+    }
+
+    fn join(&self, peer: &VerifiedPeer, name: &str) -> Option<String> {
+        let known = KnownPeer {
+            name: name.to_owned(),
+            id: peer.id(),
+            addresses: Vec::new(),
+            how: "join-token".to_owned(),
+            added: jiff::Timestamp::now().strftime("%FT%TZ").to_string(),
+        };
+        match self.peers.lock().add(known) {
+            Ok(name) => {
+                tracing::warn!(peer = %name, key = %peer.id().short(), "paired");
+                Some(self.config.name.clone())
+            }
+            Err(error) => {
+                tracing::error!(%error, "cannot keep a peer");
+                None
+            }
+        }
+    }
+
+    async fn request(&self, peer: VerifiedPeer, stream: Stream) {
+        let Some(caller) = self.caller(&peer) else {
+            return;
+        };
+        match tokio::time::timeout(REQUEST_WAIT, Asked::accept(stream)).await {
+            Ok(Ok((request, asked))) => self.answer(&caller, request, asked).await,
+            Ok(Err(error)) => tracing::info!(peer = %caller.name, %error, "no request"),
+            Err(_) => tracing::info!(peer = %caller.name, "no request in time"),
+        }
+    }
+
+    fn lane(&self, peer: &VerifiedPeer, opening: LaneOpening, stream: Stream) -> bool {
+        let sessions = self.sessions.lock();
+        let running = sessions.get(&opening.session);
+        running
+            .filter(|running| running.peer == peer.id())
+            .is_some_and(|running| running.arrived.put(opening.reverse, stream))
+    }
+}
