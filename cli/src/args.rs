@@ -19,7 +19,7 @@ pub(crate) use listing::{DfArgs, DuArgs, FindArgs, LsArgs, RmArgs, Rows, SortKey
 pub(crate) use select::{Limits, Patterns};
 pub(crate) use tools::{
     CompletionsArgs, ConfigArgs, ConfigVerb, DiagnosticsArgs, DiagnosticsVerb, DoctorArgs,
-    HelpArgs, PerfArgs, Shell,
+    HelpArgs, ListArgs, PairArgs, PerfArgs, Shell,
 };
 pub(crate) use transfer::{
     CheckArgs, CopyArgs, DurabilityWord, Existing, MirrorArgs, MoveArgs, PreserveWord, Reading,
@@ -71,6 +71,10 @@ pub(crate) enum Verb {
     Df(DfArgs),
     /// Delete (asks; directories need -r)
     Rm(RmArgs),
+    /// Show what can be reached: paired machines, and what one of them exports
+    List(ListArgs),
+    /// Let another machine in, or join one that invites this one
+    Pair(PairArgs),
     /// Show the effective settings with their origin
     Config(ConfigArgs),
     /// Check this machine, or a path end to end

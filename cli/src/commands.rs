@@ -10,9 +10,11 @@ mod doctor;
 mod du;
 mod find;
 mod help;
+mod list;
 mod ls;
 mod mirror;
 mod r#move;
+mod pair;
 mod rm;
 
 use std::ffi::OsString;
@@ -38,9 +40,11 @@ pub(crate) async fn run(app: &App, verb: Verb, global: &Global) -> Result<Exit> 
         Verb::Du(args) => du::run(app, args).await,
         Verb::Find(args) => find::run(app, args).await,
         Verb::Help(args) => help::run(app, &args),
+        Verb::List(args) => list::run(app, args).await,
         Verb::Ls(args) => ls::run(app, args).await,
         Verb::Mirror(args) => mirror::run(app, args).await,
         Verb::Move(args) => r#move::run(app, args).await,
+        Verb::Pair(args) => pair::run(app, args).await,
         Verb::Rm(args) => rm::run(app, args).await,
         Verb::Schema => app.ui.text(&schema()).map(|()| Exit::Ok),
         Verb::Sync(_) => Err(UserError::new(

@@ -21,6 +21,7 @@ mod job_id;
 mod listing;
 mod log;
 mod panics;
+mod peers;
 mod places;
 mod progress;
 mod run;

@@ -42,6 +42,9 @@ impl Tree {
     pub(crate) async fn open(app: &App, typed: &std::ffi::OsStr) -> Result<Self> {
         let place = Place::parse(&app.registry, typed)?;
         let cx = Cx::new(app.stop.cancel.clone());
+        if place.remote.is_some() {
+            return Self::open_remote(place, cx).await;
+        }
         let (store, single) = match place.split() {
             Some((parent, name)) if !place.path.is_dir() => {
                 let store = open_or_not_found(app, &place, &parent)?;
@@ -57,6 +60,23 @@ impl Tree {
             store,
             prefix: prefix(&place, single.is_some()),
             single,
+            place,
+            cx,
+            began: Instant::now(),
+            failures: 0,
+        })
+    }
+
+    /// Opens a place of another machine.
+    async fn open_remote(place: Place, cx: Cx) -> Result<Self> {
+        let found = places::open_remote(&cx, &place).await?;
+        Ok(Self {
+            prefix: match &found.single {
+                Some(_) => prefix(&place, true),
+                None => [place.path.as_os_str().as_encoded_bytes(), b"/"].concat(),
+            },
+            store: found.store,
+            single: found.single,
             place,
             cx,
             began: Instant::now(),

@@ -8,15 +8,17 @@ use std::{
 };
 
 use blit_config::{Endpoint, EndpointParser};
-use blit_contract::{Name, Side, Store};
+use blit_contract::{Cx, Entry, Name, Peer, RelPath, Side, Store};
+use blit_engine::RemoteStore;
 use blit_registry::{Registry, StoreConfig};
 
 use crate::{
     errors::{Slug, UserError, from_registry},
+    peers::{self, RemotePlace},
     ui::shown,
 };
 
-/// A place on this machine.
+/// A place, on this machine or another.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Place {
     /// As it was typed.
@@ -25,6 +27,8 @@ pub(crate) struct Place {
     pub(crate) path: PathBuf,
     /// Whether as a source it means its contents, and as a destination a directory.
     pub(crate) is_contents: bool,
+    /// Where it is on another machine; then `path` is only for people.
+    pub(crate) remote: Option<RemotePlace>,
 }
 
 impl Place {
@@ -49,10 +53,51 @@ impl Place {
                 typed: typed.to_owned(),
                 path: expand_home(path),
                 is_contents,
+                remote: None,
             }),
+            Endpoint::Remote {
+                host,
+                port,
+                module,
+                path,
+                ..
+            } => {
+                let remote = RemotePlace {
+                    host,
+                    port,
+                    module,
+                    path,
+                };
+                Ok(Self {
+                    typed: typed.to_owned(),
+                    path: PathBuf::from(remote.shown()),
+                    is_contents,
+                    remote: Some(remote),
+                })
+            }
             other => Err(UserError::new(
                 Slug::NetUnavailable,
-                format!("{other} cannot be reached: this version moves trees on one machine only"),
+                format!("{other} cannot be reached by this version"),
+            )
+            .unchanged()
+            .next("for a local name with a colon write ./NAME")),
+        }
+    }
+
+    /// Reads what was typed, which must be on this machine.
+    ///
+    /// # Errors
+    /// Those of [`Place::parse`], and a place on another machine.
+    pub(crate) fn parse_local(registry: &Registry, typed: &OsStr) -> Result<Self, UserError> {
+        let place = Self::parse(registry, typed)?;
+        match &place.remote {
+            None => Ok(place),
+            Some(_) => Err(UserError::new(
+                Slug::NetUnavailable,
+                format!(
+                    "{}: this command works on this machine only yet",
+                    place.shown()
+                ),
             )
             .unchanged()
             .next("for a local name with a colon write ./NAME")),
@@ -97,6 +142,41 @@ pub(crate) fn open(
     let config = configure(StoreConfig::new(path));
     let opened = registry.store("file", &config);
     opened.map_err(|error| from_registry(side, &shown(path.as_os_str()), error).unchanged())
+}
+
+/// What is at a place of another machine.
+pub(crate) struct Found {
+    /// The directory, or the one that holds it.
+    pub(crate) store: Arc<dyn Store>,
+    /// The entry, if it is no directory.
+    pub(crate) single: Option<Entry>,
+}
+
+/// Opens a place of another machine as a store.
+pub(crate) async fn open_remote(cx: &Cx, place: &Place) -> Result<Found, UserError> {
+    let Some(remote) = &place.remote else {
+        return Err(place.not_found("path"));
+    };
+    let client: Arc<dyn Peer> = peers::connect(&remote.host, remote.port).await?;
+    let open = |at: &RemotePlace| Arc::new(RemoteStore::new(Arc::clone(&client), at.wire()));
+    let store = open(remote);
+    let found = store.stat(cx, &RelPath::ROOT).await;
+    let found = found.map_err(|error| peers::from_refusal(&place.shown(), &error).unchanged())?;
+    match (found, remote.split()) {
+        (Some(entry), Some((directory, _))) if !entry.is_directory() => Ok(Found {
+            store: open(&directory),
+            single: Some(entry),
+        }),
+        (Some(_), _) => Ok(Found {
+            store,
+            single: None,
+        }),
+        (None, _) => Err(UserError::new(
+            Slug::PathNotFound,
+            format!("path not found: {}", place.shown()),
+        )
+        .unchanged()),
+    }
 }
 
 /// `~` and `~/x` where the shell did not do it (`--flag=~/x`, quotes).
@@ -192,7 +272,9 @@ mod tests {
 
     #[test]
     fn what_cannot_be_reached_yet_is_said() {
-        let error = place("nas:/photos").unwrap_err();
+        let error = place("s3://bucket/x").unwrap_err();
+        assert_eq!(error.exit().code(), 2);
+        let error = place("nas:").unwrap_err();
         assert_eq!((error.slug, error.exit().code()), (Slug::NetUnavailable, 8));
         let error = place("gs://bucket/x").unwrap_err();
         assert_eq!((error.slug, error.exit().code()), (Slug::SyntaxEndpoint, 2));

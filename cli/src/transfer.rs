@@ -7,6 +7,7 @@ mod legs;
 mod listen;
 mod options;
 mod outcome;
+mod remote;
 mod stop;
 mod summary;
 
@@ -76,7 +77,7 @@ struct Trip {
 /// Does what was asked, and says how it went.
 pub(crate) async fn run(app: &App, request: Request) -> Result<Exit> {
     options::refuse(&request)?;
-    let trip = Trip::plan(app, request)?;
+    let trip = Trip::plan(app, request).await?;
     backup::refuse_inside(&trip)?;
     app.stop.gently();
     if !hint::ask_about_slash(app, &trip).await? {
@@ -90,7 +91,7 @@ pub(crate) async fn run(app: &App, request: Request) -> Result<Exit> {
 }
 
 impl Trip {
-    fn plan(app: &App, request: Request) -> Result<Self> {
+    async fn plan(app: &App, request: Request) -> Result<Self> {
         let place = |typed: &OsString| Place::parse(&app.registry, typed);
         let sources = request
             .sources
@@ -98,7 +99,12 @@ impl Trip {
             .map(place)
             .collect::<Result<Vec<_>, _>>()?;
         let target = place(&request.target)?;
-        let legs = legs::legs(&sources, &target)?;
+        let legs = if remote::is_remote(&sources, &target) {
+            remote::refuse(&request)?;
+            remote::legs(app, &sources, &target).await?
+        } else {
+            legs::legs(&sources, &target)?
+        };
         Ok(Self {
             request,
             sources,
@@ -149,8 +155,17 @@ impl Trip {
         let mut listener = Listener::new(app, self);
         for (at, leg) in self.legs.iter().enumerate() {
             let is_last = at + 1 == self.legs.len();
-            let job = self.job(app, leg, list.as_ref(), &mut listener).await?;
-            if listener.follow(job, is_last).await {
+            let has_stopped = match &leg.remote {
+                Some(end) => {
+                    let job = remote::job(app, self, leg, end, &mut listener)?;
+                    listener.follow(blit_engine::run_remote(job), is_last).await
+                }
+                None => {
+                    let job = self.job(app, leg, list.as_ref(), &mut listener).await?;
+                    listener.follow(blit_engine::run(job), is_last).await
+                }
+            };
+            if has_stopped {
                 break;
             }
         }

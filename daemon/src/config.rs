@@ -110,7 +110,9 @@ pub(crate) fn load(args: &Args) -> eyre::Result<Config> {
         check_name(&module.name)?;
         if !module.path.is_absolute() {
             let (name, path) = (&module.name, module.path.display());
-            return Err(bad(format!("module {name}: {path} is not an absolute path")));
+            return Err(bad(format!(
+                "module {name}: {path} is not an absolute path"
+            )));
         }
         if !names.insert(&module.name) {
             return Err(bad(format!("two modules are called {}", module.name)));
@@ -162,7 +164,11 @@ fn from_section(section: ModuleSection) -> ModuleConfig {
 
 /// `NAME=PATH[:rw|:add]`.
 fn from_typed(typed: &str) -> eyre::Result<ModuleConfig> {
-    let usage = || bad(format!("--module {typed}: write NAME=PATH, NAME=PATH:rw or NAME=PATH:add"));
+    let usage = || {
+        bad(format!(
+            "--module {typed}: write NAME=PATH, NAME=PATH:rw or NAME=PATH:add"
+        ))
+    };
     let (name, rest) = typed.split_once('=').ok_or_else(usage)?;
     let (path, access) = match rest.rsplit_once(':') {
         Some((path, "rw")) => (path, Access::ReadWrite),
@@ -227,7 +233,10 @@ mod tests {
             "--module=c=/srv/c:add",
         ]);
         let access: Vec<_> = config.unwrap().modules.iter().map(|it| it.access).collect();
-        assert_eq!(access, [Access::ReadOnly, Access::ReadWrite, Access::AddOnly]);
+        assert_eq!(
+            access,
+            [Access::ReadOnly, Access::ReadWrite, Access::AddOnly]
+        );
     }
 
     #[test]

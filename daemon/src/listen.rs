@@ -59,7 +59,11 @@ async fn serve(config: Config) -> eyre::Result<()> {
     for module in &modules {
         let (config, shown) = (&module.config, module.shown());
         let access = access_words(shown.access);
-        say(&format!("{} → {} ({access})", config.name, config.path.display()));
+        say(&format!(
+            "{} → {} ({access})",
+            config.name,
+            config.path.display()
+        ));
     }
     invite_the_first(&config, &identity, &peers, &addresses)?;
     let stop = Arc::new(Notify::new());
@@ -69,7 +73,11 @@ async fn serve(config: Config) -> eyre::Result<()> {
         let invitations = Invitations::of(&config.state);
         let server = Server::new(listener, &identity, invitations)?;
         let (daemon, stop) = (Arc::clone(&daemon), Arc::clone(&stop));
-        serving.spawn(async move { server.serve(daemon, async move { stop.notified().await }).await });
+        serving.spawn(async move {
+            server
+                .serve(daemon, async move { stop.notified().await })
+                .await
+        });
     }
     let (mut term, mut int) = (
         signal(SignalKind::terminate())?,

@@ -3,7 +3,8 @@
 use std::sync::Arc;
 
 use blit_contract::{
-    Cx, Durability, Error, ErrorKind, MetaOp, Preserve, RelPath, Replace, Result, Store, WritePolicy,
+    Cx, Durability, Error, ErrorKind, MetaOp, Preserve, RelPath, Replace, Result, Store,
+    WritePolicy,
 };
 use blit_registry::{Registry, StoreConfig};
 use blit_wire::{Access, Module as Shown};
@@ -24,7 +25,10 @@ pub(crate) struct Module {
 /// Opens all of them.
 pub(crate) fn open(configs: &[ModuleConfig]) -> eyre::Result<Vec<Module>> {
     let registry = Registry::builtin()?;
-    configs.iter().map(|config| one(&registry, config)).collect()
+    configs
+        .iter()
+        .map(|config| one(&registry, config))
+        .collect()
 }
 
 fn one(registry: &Registry, config: &ModuleConfig) -> eyre::Result<Module> {
@@ -69,7 +73,9 @@ impl Module {
 
     /// For making what is not there.
     pub(crate) fn for_adding(&self) -> Result<Arc<dyn Store>> {
-        self.writing.clone().ok_or_else(|| self.refusal("read-only"))
+        self.writing
+            .clone()
+            .ok_or_else(|| self.refusal("read-only"))
     }
 
     /// For changing and deleting what is there.

@@ -8,16 +8,12 @@ use std::{
 
 use async_trait::async_trait;
 use aws_lc_rs::rand::{SecureRandom, SystemRandom};
-use blit_contract::{
-    Cancel, Cx, Error, ErrorKind, NoHistory, PeerInfo, Result, Store, Stream,
-};
+use blit_contract::{Cancel, Cx, Error, ErrorKind, NoHistory, PeerInfo, Result, Store, Stream};
 use blit_control::{Arrivals, KnownPeer, LaneOpening, NodeId, Peers, VerifiedPeer};
 use blit_engine::{Asked, HalfRole, Playing, Source, Subtree, Target, answer_with_store};
 use blit_registry::{PluginConfig, Registry};
 use blit_transport_grpc::Arrived;
-use blit_wire::{
-    Access, Place, Reply, Request, Role, SessionId, SessionRequest, Status, Verb,
-};
+use blit_wire::{Access, Place, Reply, Request, Role, SessionId, SessionRequest, Status, Verb};
 use parking_lot::Mutex;
 use tokio::sync::Notify;
 
@@ -114,12 +110,7 @@ impl Daemon {
         }
     }
 
-    async fn try_answer(
-        &self,
-        caller: &Caller,
-        request: Request,
-        asked: &mut Asked,
-    ) -> Result<()> {
+    async fn try_answer(&self, caller: &Caller, request: Request, asked: &mut Asked) -> Result<()> {
         let store = match &request {
             Request::Status => return asked.reply(Reply::Status(self.status(caller))).await,
             Request::Session(session) => return self.session(caller, session, asked).await,
@@ -210,8 +201,9 @@ impl Daemon {
         let mut sessions = self.sessions.lock();
         let of_peer = sessions.values().filter(|it| it.peer == peer).count();
         if sessions.len() >= SESSIONS_MAX || of_peer >= SESSIONS_OF_PEER_MAX {
-            return Err(Error::new(ErrorKind::Busy, "open session")
-                .because("as many sessions run as may"));
+            return Err(
+                Error::new(ErrorKind::Busy, "open session").because("as many sessions run as may")
+            );
         }
         sessions.insert(id, Running { peer, arrived });
         Ok(Guard { daemon: self, id })

@@ -88,3 +88,22 @@ pub(crate) struct HelpArgs {
     #[arg(value_name = "VERB|TOPIC")]
     pub(crate) about: Option<String>,
 }
+
+/// `blit list`.
+#[derive(Debug, Args)]
+pub(crate) struct ListArgs {
+    /// The machine whose modules are wanted; without it: the paired machines
+    #[arg(value_name = "HOST")]
+    pub(crate) host: Option<String>,
+}
+
+/// `blit pair`.
+#[derive(Debug, Args)]
+pub(crate) struct PairArgs {
+    /// The machine that invites this one; without it: invite another machine to this one's daemon
+    #[arg(value_name = "HOST")]
+    pub(crate) host: Option<String>,
+    /// The line that `blit pair` shows over there
+    #[arg(value_name = "INVITATION", requires = "host")]
+    pub(crate) invitation: Option<String>,
+}

@@ -16,7 +16,7 @@ use crate::{
 
 pub(super) async fn run(app: &App, args: DfArgs) -> Result<Exit> {
     let began = Instant::now();
-    let place = Place::parse(&app.registry, &args.path)?;
+    let place = Place::parse_local(&app.registry, &args.path)?;
     if !place.path.exists() {
         return Err(place.not_found("path").into());
     }

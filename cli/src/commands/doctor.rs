@@ -46,7 +46,7 @@ pub(super) fn run(app: &App, args: &DoctorArgs) -> Result<Exit> {
     let mut checks = probe::machine();
     let place = match &args.path {
         Some(typed) => {
-            let place = Place::parse(&app.registry, typed)?;
+            let place = Place::parse_local(&app.registry, typed)?;
             if !place.path.is_dir() {
                 return Err(place.not_found("directory").into());
             }

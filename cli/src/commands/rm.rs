@@ -43,7 +43,7 @@ pub(super) async fn run(app: &App, args: RmArgs) -> Result<Exit> {
     app.stop.gently();
     let mut all = Vec::new();
     for typed in &args.paths {
-        let place = Place::parse(&app.registry, typed)?;
+        let place = Place::parse_local(&app.registry, typed)?;
         all.push(collect(app, &args, &place).await?);
     }
     if args.dry_run {

@@ -23,6 +23,7 @@ pub(crate) fn slug_of(side: Side, kind: ErrorKind) -> Slug {
         (_, ErrorKind::NotFound | ErrorKind::Vanished) => Slug::DataVanished,
         (_, ErrorKind::ReadOnly) => Slug::PermReadonly,
         (_, ErrorKind::TooLarge) => Slug::NameTooLarge,
+        (_, ErrorKind::Unreachable) => Slug::NetUnreachable,
         (_, ErrorKind::Unsupported) => Slug::EntryUnsupported,
         _ => Slug::EntryFailed,
     }

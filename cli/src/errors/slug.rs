@@ -29,6 +29,12 @@ macro_rules! slugs {
 }
 
 slugs! {
+    /// An invitation is wrong, used, or too old.
+    AuthInvitation = "auth.invitation" => Refused,
+    /// A machine shows another key than the one that is known.
+    AuthKeyChanged = "auth.key_changed" => Refused,
+    /// The two machines are not paired.
+    AuthUnpaired = "auth.unpaired" => Refused,
     /// An unknown key in a configuration file or variable.
     ConfigKey = "config.key" => Usage,
     /// A configuration file cannot be read.
@@ -81,8 +87,10 @@ slugs! {
     NameConflict = "name.conflict" => Partial,
     /// A name or file is too large for the target.
     NameTooLarge = "name.too_large" => Partial,
-    /// Remote trees are not there yet.
+    /// What this version cannot reach, or not in this way.
     NetUnavailable = "net.unavailable" => Unreachable,
+    /// A machine does not answer, or the connection to it was lost.
+    NetUnreachable = "net.unreachable" => Unreachable,
     /// Standard output cannot be written.
     OutputFailed = "output.failed" => Failed,
     /// The entries of the source are already at the destination: a slash may be missing.

@@ -37,7 +37,8 @@ async fn hint(app: &App, trip: &Trip) -> Option<String> {
     let Top::Names(names) = &leg.top else {
         return None;
     };
-    let is_candidate = trip.request.verb != Verb::Check
+    let is_candidate = leg.remote.is_none()
+        && trip.request.verb != Verb::Check
         && is_directory(&source.path)
         && is_directory(&leg.target)
         && names[0].source == names[0].target;

@@ -11,6 +11,7 @@ use std::{
 use blit_contract::Name;
 use blit_engine::{Top, TopName};
 
+use super::remote::RemoteEnd;
 use crate::{
     errors::{Slug, UserError},
     places::Place,
@@ -26,6 +27,8 @@ pub(crate) struct Leg {
     pub(crate) top: Top,
     /// The directory that is written.
     pub(crate) target: PathBuf,
+    /// The end that is on another machine, if one is; its directory above is then only for people.
+    pub(crate) remote: Option<RemoteEnd>,
 }
 
 impl Leg {
@@ -54,6 +57,7 @@ pub(crate) fn legs(sources: &[Place], target: &Place) -> Result<Vec<Leg>, UserEr
                     source: source.path.clone(),
                     top: Top::Contents,
                     target: target.path.clone(),
+                    remote: None,
                 });
                 continue;
             }
@@ -100,6 +104,7 @@ fn add(legs: &mut Vec<Leg>, directory: PathBuf, name: TopName, target: &Path) {
         source: directory,
         top: Top::Names(vec![name]),
         target: target.to_owned(),
+        remote: None,
     });
 }
 

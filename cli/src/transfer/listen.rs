@@ -3,7 +3,7 @@
 use std::{sync::Arc, time::Instant};
 
 use blit_contract::{Escaped, Event as Told, Item, ItemOp, Problem, Totals};
-use blit_engine::{Job, Verb};
+use blit_engine::{Report, Verb};
 use tokio::sync::{Notify, mpsc};
 
 use super::{
@@ -71,9 +71,12 @@ impl<'a> Listener<'a> {
     }
 
     /// Runs a session to its end. Answers whether it stopped before that.
-    pub(super) async fn follow(&mut self, job: Job, is_last: bool) -> bool {
+    pub(super) async fn follow(
+        &mut self,
+        session: impl Future<Output = Report>,
+        is_last: bool,
+    ) -> bool {
         self.is_last = is_last;
-        let session = blit_engine::run(job);
         tokio::pin!(session);
         let mut ticks = tokio::time::interval(TICK);
         let report = loop {

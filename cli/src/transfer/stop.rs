@@ -13,6 +13,7 @@ use super::{
 use crate::{
     app::App,
     errors::{Changed, Slug, UserError, cause_of, from_contract, internal},
+    peers::from_refusal,
     ui::shown,
     units,
 };
@@ -131,7 +132,20 @@ fn failed(leg: &Leg, problem: &Problem) -> UserError {
     if problem.side == Side::Target && problem.error.kind() == ErrorKind::NoSpace {
         return from_contract(Side::Target, &with_slash(&leg.target), &problem.error);
     }
+    if leg.remote.is_some() {
+        return from_session(&place, problem);
+    }
     from_contract(problem.side, &place, &problem.error)
+}
+
+/// With a daemon there are more reasons: it may say no, or be gone.
+fn from_session(place: &str, problem: &Problem) -> UserError {
+    match problem.error.kind() {
+        ErrorKind::Denied | ErrorKind::Unreachable | ErrorKind::ReadOnly => {
+            from_refusal(place, &problem.error)
+        }
+        _ => from_contract(problem.side, place, &problem.error),
+    }
 }
 
 fn overlap(trip: &Trip, leg: &Leg, how: Overlap) -> UserError {

@@ -48,6 +48,7 @@ pub use store::{
 #[cfg(unix)]
 pub use transport::FdLease;
 pub use transport::{
-    Carrier, Chunk, Connection, Endpoint, FdKind, Hints, Listener, MemoryRegion, Offer, Peer, PeerInfo,
-    RecvStream, RegionHandle, Rma, SecurityClass, SendStream, Stream, StreamKind, Transport,
+    Carrier, Chunk, Connection, Endpoint, FdKind, Hints, Listener, MemoryRegion, Offer, Peer,
+    PeerInfo, RecvStream, RegionHandle, Rma, SecurityClass, SendStream, Stream, StreamKind,
+    Transport,
 };

@@ -101,7 +101,7 @@ impl Client {
         Ok(Stream {
             id: 0,
             send: Some(Box::new(CallSend::of_client(pieces))),
-            recv: Some(Box::new(CallRecv(Some(incoming.into_inner())))),
+            recv: Some(Box::new(CallRecv::of_client(incoming.into_inner()))),
         })
     }
 }

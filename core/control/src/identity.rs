@@ -76,7 +76,10 @@ impl fmt::Debug for NodeId {
 
 /// The text is no id of a machine.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("not the id of a machine: it begins with {PREFIX} and has {} characters more", 52)]
+#[error(
+    "not the id of a machine: it begins with {PREFIX} and has {} characters more",
+    52
+)]
 pub struct BadNodeId;
 
 impl FromStr for NodeId {
@@ -84,9 +87,7 @@ impl FromStr for NodeId {
 
     fn from_str(text: &str) -> Result<Self, BadNodeId> {
         let rest = text.strip_prefix(PREFIX).ok_or(BadNodeId)?;
-        let bytes = base32()
-            .decode(rest.as_bytes())
-            .map_err(|_| BadNodeId)?;
+        let bytes = base32().decode(rest.as_bytes()).map_err(|_| BadNodeId)?;
         bytes.try_into().map(Self).map_err(|_| BadNodeId)
     }
 }
@@ -94,7 +95,9 @@ impl FromStr for NodeId {
 /// Base 32 in any case.
 pub(crate) fn base32() -> Encoding {
     let mut specification = Specification::new();
-    specification.symbols.push_str("abcdefghijklmnopqrstuvwxyz234567");
+    specification
+        .symbols
+        .push_str("abcdefghijklmnopqrstuvwxyz234567");
     specification
         .translate
         .from
@@ -203,7 +206,10 @@ mod tests {
         let second = Identity::load_or_create(state.path()).unwrap();
         assert_eq!(first.id(), second.id());
         let other = tempfile::tempdir().unwrap();
-        assert_ne!(first.id(), Identity::load_or_create(other.path()).unwrap().id());
+        assert_ne!(
+            first.id(),
+            Identity::load_or_create(other.path()).unwrap().id()
+        );
     }
 
     #[test]

@@ -18,11 +18,7 @@ use aws_lc_rs::{
 use data_encoding::HEXLOWER;
 use serde::{Deserialize, Serialize};
 
-use crate::{
-    NodeId,
-    identity::base32,
-    private_file,
-};
+use crate::{NodeId, identity::base32, private_file};
 
 /// What every invitation begins with.
 const PREFIX: &str = "blit-join-";

@@ -21,6 +21,6 @@ mod tls;
 
 pub use client::{Client, ConnectError, join};
 pub use identity::{Identity, IdentityError, NodeId};
-pub use invitation::{Invitation, Invitations, InvitationError};
+pub use invitation::{Invitation, InvitationError, Invitations};
 pub use peers::{KnownPeer, Peers, PeersError};
 pub use server::{Arrivals, LaneOpening, Server, VerifiedPeer};

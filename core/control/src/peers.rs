@@ -187,7 +187,8 @@ impl Peers {
             path: self.path.clone(),
             source,
         };
-        let text = toml::to_string_pretty(&file).map_err(|error| failed(io::Error::other(error)))?;
+        let text =
+            toml::to_string_pretty(&file).map_err(|error| failed(io::Error::other(error)))?;
         private_file::write(&self.path, text.as_bytes()).map_err(failed)
     }
 }
@@ -215,7 +216,10 @@ mod tests {
         assert_eq!(peers.add(peer("other", 1)).unwrap(), "nas");
         let mut again = Peers::load(state.path()).unwrap();
         assert_eq!(again.iter().count(), 2);
-        assert_eq!(again.with_id(&NodeId::from_bytes([2; 32])).unwrap().name, "nas-2");
+        assert_eq!(
+            again.with_id(&NodeId::from_bytes([2; 32])).unwrap().name,
+            "nas-2"
+        );
         assert!(again.remove("nas").unwrap());
         assert!(!again.remove("nas").unwrap());
     }

@@ -315,10 +315,7 @@ type Replies = Pin<Box<dyn Incoming<Item = Result<Piece, Status>> + Send>>;
 impl Link for LinkService {
     type CarryStream = Replies;
 
-    async fn carry(
-        &self,
-        request: Request<Streaming<Piece>>,
-    ) -> Result<Response<Replies>, Status> {
+    async fn carry(&self, request: Request<Streaming<Piece>>) -> Result<Response<Replies>, Status> {
         let peer = verified(&request, false)?;
         if !self.arrivals.knows(&peer) {
             return Err(Status::unauthenticated("this machine is not paired here"));
@@ -329,7 +326,7 @@ impl Link for LinkService {
         let stream = Stream {
             id: 0,
             send: Some(Box::new(CallSend::of_server(pieces))),
-            recv: Some(Box::new(CallRecv(Some(incoming)))),
+            recv: Some(Box::new(CallRecv::of_server(incoming))),
         };
         if opening.session.is_empty() {
             let arrivals = Arc::clone(&self.arrivals);
@@ -376,13 +373,9 @@ impl Pairing for PairingService {
         if name.len() > 255 {
             return Err(Status::invalid_argument("that name is too long"));
         }
-        let redeemed = self.invitations.redeem(
-            &invitation,
-            &proof,
-            &peer.exporter,
-            &peer.id,
-            &self.own_id,
-        );
+        let redeemed =
+            self.invitations
+                .redeem(&invitation, &proof, &peer.exporter, &peer.id, &self.own_id);
         if let Err(error) = redeemed {
             tracing::warn!(peer = %peer.id.short(), %error, "refused to pair");
             return Err(Status::permission_denied(

@@ -1,6 +1,6 @@
 //! A gRPC call that carries bytes both ways, as a stream of a connection.
 
-use std::{collections::VecDeque, fmt};
+use std::{collections::VecDeque, fmt, time::Duration};
 
 use async_trait::async_trait;
 use blit_contract::{Chunk, Error, ErrorKind, RecvStream, Result, SendStream};
@@ -105,7 +105,44 @@ fn gone() -> Error {
 }
 
 /// The half that receives.
-pub(crate) struct CallRecv(pub(crate) Option<Streaming<Piece>>);
+pub(crate) struct CallRecv {
+    pieces: Option<Streaming<Piece>>,
+    is_client: bool,
+}
+
+/// How long a call may last that nobody listens to any more, for what is still on its way out.
+const LINGER: Duration = Duration::from_secs(30);
+
+impl CallRecv {
+    /// The client's half.
+    pub(crate) fn of_client(pieces: Streaming<Piece>) -> Self {
+        Self {
+            pieces: Some(pieces),
+            is_client: true,
+        }
+    }
+
+    /// The server's half.
+    pub(crate) fn of_server(pieces: Streaming<Piece>) -> Self {
+        Self {
+            pieces: Some(pieces),
+            is_client: false,
+        }
+    }
+}
+
+impl Drop for CallRecv {
+    /// A client that drops the answer cancels the whole call, and with it what it has sent and what is
+    /// not yet written. So the answer is heard to its end.
+    fn drop(&mut self) {
+        let pieces = self.pieces.take().filter(|_| self.is_client);
+        if let (Some(mut pieces), Ok(runtime)) = (pieces, tokio::runtime::Handle::try_current()) {
+            runtime.spawn(tokio::time::timeout(LINGER, async move {
+                while let Ok(Some(_)) = pieces.message().await {}
+            }));
+        }
+    }
+}
 
 impl fmt::Debug for CallRecv {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -116,13 +153,13 @@ impl fmt::Debug for CallRecv {
 #[async_trait]
 impl RecvStream for CallRecv {
     async fn recv(&mut self, _bytes_max: usize) -> Result<Option<Chunk>> {
-        let Some(pieces) = &mut self.0 else {
+        let Some(pieces) = &mut self.pieces else {
             return Ok(None);
         };
         match pieces.message().await {
             Ok(Some(piece)) => Ok(Some(Chunk::Bytes(piece.data))),
             Ok(None) => {
-                self.0 = None;
+                self.pieces = None;
                 Ok(None)
             }
             Err(status) => Err(from_status("receive", &status)),
@@ -130,7 +167,7 @@ impl RecvStream for CallRecv {
     }
 
     fn stop(&mut self, _code: u32) {
-        self.0 = None;
+        self.pieces = None;
     }
 }
 

@@ -4,8 +4,8 @@ use std::{fmt, sync::Arc};
 
 use async_trait::async_trait;
 use blit_contract::{
-    Cancel, Connection, DeletionPlan, Durability, Entry, Event, History, NoHistory, Planner, Preserve,
-    RelPath, Result, Select, Store,
+    Cancel, Connection, DeletionPlan, Durability, Entry, Event, History, NoHistory, Planner,
+    Preserve, RelPath, Result, Select, Store,
 };
 use blit_wire::{Answer, Compare, MaxDelete, Terms, Top, Verb};
 use tokio::sync::mpsc;

@@ -95,7 +95,11 @@ impl Progress {
 
     /// Adds what the other side did since `before`. What this side counts itself is left out.
     pub(crate) fn absorb(&self, before: &Figures, now: &Figures, counts_scan: bool) {
-        let skipped = if counts_scan { OWN_OF_SOURCE } else { OWN_OF_TARGET };
+        let skipped = if counts_scan {
+            OWN_OF_SOURCE
+        } else {
+            OWN_OF_TARGET
+        };
         for (at, count) in self.counts().into_iter().enumerate() {
             let figure = |figures: &Figures| figures.counts.get(at).copied().unwrap_or_default();
             if !skipped.contains(&at) {

@@ -11,7 +11,7 @@ mod store;
 mod subtree;
 
 pub use client::{RemoteJob, run_remote};
-pub use request::{ask_status, Asked};
+pub use request::{Asked, ask_status};
 pub use serve::{Playing, answer_with_store};
 pub use store::RemoteStore;
 pub use subtree::Subtree;

@@ -22,8 +22,8 @@ use blit_contract::{
     WritePolicy,
 };
 use blit_wire::{
-    Accept, Hello, LANES_MAX, Machine, Message, Open, Role, SETTLED_MAX, Settled, Summary, VERSIONS,
-    Verb,
+    Accept, Hello, LANES_MAX, Machine, Message, Open, Role, SETTLED_MAX, Settled, Summary,
+    VERSIONS, Verb,
 };
 use parking_lot::Mutex;
 use tokio::{sync::Mutex as AsyncMutex, task::JoinSet};

@@ -67,9 +67,8 @@ impl Connection for Serving {
     async fn open(&self, cx: &Cx, _kind: StreamKind) -> Result<Stream> {
         cx.check()?;
         let stream = self.opened.lock().await.recv().await;
-        stream.ok_or_else(|| {
-            Error::new(ErrorKind::Unreachable, "open").because("the client is gone")
-        })
+        stream
+            .ok_or_else(|| Error::new(ErrorKind::Unreachable, "open").because("the client is gone"))
     }
 
     async fn accept(&self, cx: &Cx) -> Result<Option<Stream>> {

@@ -3,9 +3,7 @@
 use std::ops::Range;
 
 use async_trait::async_trait;
-use blit_contract::{
-    Attributes, ContentHasher, Entry, Error, ErrorKind, Extent, Reader, Result,
-};
+use blit_contract::{Attributes, ContentHasher, Entry, Error, ErrorKind, Extent, Reader, Result};
 use blit_wire::FileSeal;
 use bytes::{Bytes, BytesMut};
 use tokio::sync::{Mutex, mpsc};

@@ -137,7 +137,9 @@ impl RemoteLane {
                     None => Ok(()),
                 }
             }
-            _ => Err(crate::source::bug("a payload that cannot leave the process")),
+            _ => Err(crate::source::bug(
+                "a payload that cannot leave the process",
+            )),
         }
     }
 

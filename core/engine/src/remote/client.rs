@@ -3,8 +3,8 @@
 use std::{sync::Arc, time::Duration};
 
 use blit_contract::{
-    Cancel, Cx, DeletionPlan, Entry, Error, Event, History, Peer, Planner, Problem, RelPath, Result,
-    Side,
+    Cancel, Cx, DeletionPlan, Entry, Error, Event, History, Peer, Planner, Problem, RelPath,
+    Result, Side,
 };
 use blit_wire::{Figures, Place, Reply, Report, Request, Role, SessionRequest, Stop, Top};
 use tokio::sync::mpsc;

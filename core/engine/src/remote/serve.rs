@@ -4,8 +4,8 @@ use std::{sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 use blit_contract::{
-    Cancel, Connection, Cx, DeletionPlan, Durability, Entry, Error, ErrorKind, History, ListOptions,
-    Planner, Preserve, RelPath, Result, Store, WritePolicy,
+    Cancel, Connection, Cx, DeletionPlan, Durability, Entry, Error, ErrorKind, Event, History,
+    ListOptions, Planner, Preserve, RelPath, Result, Store, WritePolicy,
 };
 use blit_wire::{Answer, LISTING_ENTRIES_MAX, Reply, Report, Request, Terms};
 use futures_util::StreamExt;
@@ -71,7 +71,13 @@ impl Playing {
             tokio::select! {
                 biased;
                 event = told.recv() => match event {
-                    Some(event) => asked.reply(Reply::Event(event)).await?,
+                    Some(event) => {
+                        if let Event::Plan(_) = event {
+                            // Whoever hears of the plan looks at the figures.
+                            asked.reply(Reply::Figures(progress.figures())).await?;
+                        }
+                        asked.reply(Reply::Event(event)).await?;
+                    }
                     // The session and all that tells of it is gone.
                     None => break,
                 },

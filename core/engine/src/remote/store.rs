@@ -101,9 +101,7 @@ impl Store for RemoteStore {
                     }
                 },
             )),
-            Err(error) => {
-                futures_util::StreamExt::right_stream(stream::once(async { Err(error) }))
-            }
+            Err(error) => futures_util::StreamExt::right_stream(stream::once(async { Err(error) })),
         });
         let batches = futures_util::FutureExt::flatten_stream(batches);
         Box::pin(futures_util::StreamExt::map(batches, move |batch| {

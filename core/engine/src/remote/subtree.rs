@@ -8,8 +8,8 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use blit_contract::{
     Applied, Cx, Demands, Descriptor, Entry, EntryBatch, Error, Identity, ListOptions, MetaOp,
-    Published, ReadItem, ReadOptions, Reader, RelPath, Result, Select, Selection, SmallFile, Staged,
-    Store, StoreCaps, SyncScope, Usage, WriteOptions, WritePolicy, Writer,
+    Published, ReadItem, ReadOptions, Reader, RelPath, Result, Select, Selection, SmallFile,
+    Staged, Store, StoreCaps, SyncScope, Usage, WriteOptions, WritePolicy, Writer,
 };
 use futures_core::stream::BoxStream;
 use futures_util::StreamExt;

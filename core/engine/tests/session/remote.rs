@@ -7,8 +7,9 @@ use blit_contract::{
     Result, Store, Stream, StreamKind, TransportCaps,
 };
 use blit_engine::{
-    AlwaysYes, Answer, Asked, Confirm, HalfRole, MaxDelete, NobodyThere, Options, Playing, Progress,
-    RemoteJob, RemoteStore, Report, Source, Stop, Subtree, Target, Top, Verb, answer_with_store,
+    AlwaysYes, Answer, Asked, Confirm, HalfRole, MaxDelete, NobodyThere, Options, Playing,
+    Progress, RemoteJob, RemoteStore, Report, Source, Stop, Subtree, Target, Top, Verb,
+    answer_with_store,
 };
 use blit_store_mem::MemStore;
 use blit_wire::{Place, Reply, Request, Role};
@@ -316,7 +317,10 @@ async fn a_module_is_listed_and_deleted_from_a_distance() {
     while let Some(batch) = batches.next().await {
         let batch = batch.unwrap();
         let directory = batch.directory.clone();
-        let paths = batch.entries.iter().map(|entry| directory.join(entry.name.clone()));
+        let paths = batch
+            .entries
+            .iter()
+            .map(|entry| directory.join(entry.name.clone()));
         names.extend(paths.map(|path| path.to_string()));
     }
     drop(batches);

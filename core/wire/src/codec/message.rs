@@ -87,7 +87,13 @@ fn to_message(body: Body) -> Decoded<Message> {
         Body::Listing(listing) => Message::Listing(to_listing(listing)?),
         Body::Needs(needs) => {
             at_most(needs.needs.len(), NEEDS_MAX, "the needs")?;
-            Message::Needs(needs.needs.into_iter().map(to_need).collect::<Decoded<_>>()?)
+            Message::Needs(
+                needs
+                    .needs
+                    .into_iter()
+                    .map(to_need)
+                    .collect::<Decoded<_>>()?,
+            )
         }
         Body::NeedsDone(_) => Message::NeedsDone,
         Body::Open(open) => Message::Open(Open {

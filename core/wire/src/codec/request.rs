@@ -92,9 +92,7 @@ fn request_body(request: &Request) -> request::Body {
 fn to_request(body: request::Body) -> Decoded<Request> {
     use request::Body;
     Ok(match body {
-        Body::Answered(said) => {
-            Request::Answered(at_place(ANSWERS, said.answer, "an answer")?)
-        }
+        Body::Answered(said) => Request::Answered(at_place(ANSWERS, said.answer, "an answer")?),
         Body::Delete(delete) => Request::Delete {
             place: to_place(delete.place)?,
             entries: to_doomed(delete.entries)?,

@@ -1,0 +1,45 @@
+//! `blit list`: what can be reached: paired machines, and what they export.
+
+use blit_wire::Access;
+
+use crate::{app::App, args::ListArgs, errors::Result, exit::Exit, peers};
+
+pub(super) async fn run(app: &App, args: ListArgs) -> Result<Exit> {
+    match args.host {
+        Some(host) => modules(app, host.trim_end_matches(':')).await,
+        None => paired(app),
+    }
+}
+
+fn paired(app: &App) -> Result<Exit> {
+    let known = peers::load()?;
+    for peer in known.iter() {
+        let addresses = peer.addresses.join(", ");
+        app.ui.text(&format!(
+            "{}\t{}\t{addresses}\n",
+            peer.name,
+            peer.id.short()
+        ))?;
+    }
+    if known.iter().next().is_none() {
+        app.ui.say("no machine is paired yet; see: blit help pair");
+    }
+    Ok(Exit::Ok)
+}
+
+async fn modules(app: &App, host: &str) -> Result<Exit> {
+    let client = peers::connect(host, None).await?;
+    let cx = blit_contract::Cx::new(app.stop.cancel.clone());
+    let status = blit_engine::ask_status(&cx, &*client).await;
+    let status = status.map_err(|error| peers::from_refusal(host, &error).unchanged())?;
+    for module in status.modules {
+        let access = match module.access {
+            Access::ReadOnly => "read-only",
+            Access::AddOnly => "add-only",
+            Access::ReadWrite => "read-write",
+        };
+        let row = format!("{host}:/{}/\t{access}\t{}\n", module.name, module.comment);
+        app.ui.text(&row)?;
+    }
+    Ok(Exit::Ok)
+}

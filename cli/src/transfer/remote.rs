@@ -1,0 +1,216 @@
+//! Sessions with a daemon: what SRC… and DST mean where one of them is elsewhere.
+
+use std::{path::PathBuf, sync::Arc};
+
+use blit_contract::{Cx, Entry, Name, RelPath, Side, Store};
+use blit_control::Client;
+use blit_engine::{HalfRole, RemoteJob, RemoteStore, Source, Target, Top, TopName};
+
+use super::{Request, Trip, ask, legs, legs::Leg, listen::Listener, options};
+use crate::{
+    app::App,
+    errors::{Result, Slug, UserError},
+    peers::{self, RemotePlace},
+    places::{self, Place},
+};
+
+/// The remote end of a leg.
+#[derive(Debug, Clone)]
+pub(crate) struct RemoteEnd {
+    client: Arc<Client>,
+    side: Side,
+    /// The directory that is read or written there.
+    directory: RemotePlace,
+}
+
+/// Whether any of the places is on another machine.
+pub(super) fn is_remote(sources: &[Place], target: &Place) -> bool {
+    target.remote.is_some() || sources.iter().any(|source| source.remote.is_some())
+}
+
+/// Refuses what sessions with a daemon cannot do yet.
+pub(super) fn refuse(request: &Request) -> Result<(), UserError> {
+    let missing = [
+        (!request.patterns.is_empty(), "filters"),
+        (request.limits.is_some(), "limits of size and age"),
+        (request.files_from.is_some(), "--files-from"),
+        (request.backup_dir.is_some(), "--backup-dir"),
+    ];
+    match missing.into_iter().find(|(is_used, _)| *is_used) {
+        None => Ok(()),
+        Some((_, what)) => Err(UserError::new(
+            Slug::UsageUnavailable,
+            format!("{what} cannot be used with another machine yet"),
+        )
+        .unchanged()
+        .next("run the command without them")),
+    }
+}
+
+/// Works out the sessions.
+///
+/// # Errors
+/// Both sides are elsewhere, or the sources are not there.
+pub(super) async fn legs(app: &App, sources: &[Place], target: &Place) -> Result<Vec<Leg>> {
+    match (&target.remote, sources) {
+        (Some(there), _) if sources.iter().all(|source| source.remote.is_none()) => {
+            push(app, sources, target, there).await
+        }
+        (None, [source]) => match &source.remote {
+            Some(there) => Ok(vec![pull(app, source, there, target).await?]),
+            None => Err(mixed().into()),
+        },
+        _ => Err(mixed().into()),
+    }
+}
+
+fn mixed() -> UserError {
+    UserError::new(
+        Slug::NetUnavailable,
+        "this version moves one remote source at a time, and only from or to this machine",
+    )
+    .unchanged()
+    .next("run one command for each source; go from machine to machine by way of this one")
+}
+
+async fn push(
+    app: &App,
+    sources: &[Place],
+    target: &Place,
+    there: &RemotePlace,
+) -> Result<Vec<Leg>> {
+    let client = peers::connect(&there.host, there.port).await?;
+    let found = look(app, &client, there).await?;
+    let is_directory = found.as_ref().is_some_and(Entry::is_directory);
+    // What the slash rule asks of the destination: whether it is a directory.
+    let stand_in = Place {
+        is_contents: target.is_contents || is_directory,
+        remote: None,
+        ..target.clone()
+    };
+    let renamed = there.split();
+    let legs = legs::legs(sources, &stand_in)?;
+    let legs = legs.into_iter().map(|mut leg| {
+        let directory = match (&leg.top, &renamed) {
+            // A single file under a new name: into the directory above.
+            (Top::Names(names), Some((above, name)))
+                if names.len() == 1 && names[0].target == *name && leg.target != target.path =>
+            {
+                above.clone()
+            }
+            _ => there.clone(),
+        };
+        leg.target = PathBuf::from(directory.shown());
+        leg.remote = Some(RemoteEnd {
+            client: Arc::clone(&client),
+            side: Side::Target,
+            directory,
+        });
+        leg
+    });
+    Ok(legs.collect())
+}
+
+async fn pull(app: &App, source: &Place, there: &RemotePlace, target: &Place) -> Result<Leg> {
+    let client = peers::connect(&there.host, there.port).await?;
+    let found = look(app, &client, there).await?;
+    let found = found.ok_or_else(|| {
+        UserError::new(
+            Slug::PathNotFound,
+            format!("source not found: {}", source.shown()),
+        )
+        .unchanged()
+    })?;
+    let (directory, top, into) = match there.split().filter(|_| !source.is_contents) {
+        None if !found.is_directory() => {
+            return Err(UserError::new(
+                Slug::PathNotDirectory,
+                format!("not a directory: {}", source.shown()),
+            )
+            .unchanged()
+            .into());
+        }
+        None => (there.clone(), Top::Contents, target.path.clone()),
+        Some((directory, name)) => {
+            let (name, into) = named(name, &found, target);
+            (directory, Top::Names(vec![name]), into)
+        }
+    };
+    Ok(Leg {
+        source: PathBuf::from(directory.shown()),
+        top,
+        target: into,
+        remote: Some(RemoteEnd {
+            client,
+            side: Side::Source,
+            directory,
+        }),
+    })
+}
+
+/// A single file may get a new name; everything else keeps its own.
+fn named(name: Name, found: &Entry, target: &Place) -> (TopName, PathBuf) {
+    let may_rename = !found.is_directory() && !target.is_contents && !target.path.is_dir();
+    match target.split().filter(|_| may_rename) {
+        Some((parent, new)) => {
+            let top = TopName {
+                source: name,
+                target: new,
+            };
+            (top, parent)
+        }
+        None => (TopName::same(name), target.path.clone()),
+    }
+}
+
+async fn look(app: &App, client: &Arc<Client>, place: &RemotePlace) -> Result<Option<Entry>> {
+    let peer: Arc<dyn blit_contract::Peer> = Arc::<Client>::clone(client);
+    let store = RemoteStore::new(peer, place.wire());
+    let cx = Cx::new(app.stop.cancel.clone());
+    let found = store.stat(&cx, &RelPath::ROOT).await;
+    Ok(found.map_err(|error| peers::from_refusal(&place.shown(), &error).unchanged())?)
+}
+
+/// The session of a leg.
+pub(super) fn job(
+    app: &App,
+    trip: &Trip,
+    leg: &Leg,
+    end: &RemoteEnd,
+    listener: &mut Listener<'_>,
+) -> Result<RemoteJob> {
+    let request = &trip.request;
+    let options = options::of(app, request)?;
+    let is_writing = !options.is_read_only();
+    let (role, top) = match end.side {
+        Side::Target => {
+            let is_moving = request.verb == blit_engine::Verb::Move && is_writing;
+            let store = places::open(&app.registry, Side::Source, &leg.source, |config| {
+                config.with_writable(is_moving)
+            })?;
+            let top = leg.top.clone();
+            (HalfRole::Source(Source { store, top }), Top::Contents)
+        }
+        Side::Source => {
+            let store = places::open(&app.registry, Side::Target, &leg.target, |config| {
+                config.with_writable(is_writing).with_create_root(true)
+            })?;
+            (HalfRole::Target(Target { store }), leg.top.clone())
+        }
+    };
+    let below = legs::with_slash(&leg.target);
+    let peer: Arc<dyn blit_contract::Peer> = Arc::<Client>::clone(&end.client);
+    Ok(RemoteJob {
+        peer,
+        place: end.directory.wire(),
+        top,
+        role,
+        planner: app.planner()?,
+        options,
+        confirm: ask::confirm(app, request.yes, below, listener.has_plan()),
+        history: app.memory.history(),
+        events: listener.sender(),
+        progress: listener.next_progress(),
+        cancel: app.stop.cancel.clone(),
+    })
+}
