@@ -118,6 +118,7 @@ fn invite_the_first(
     addresses: &[String],
 ) -> eyre::Result<()> {
     if peers.iter().next().is_some() {
+        say("ready");
         return Ok(());
     }
     let invitations = Invitations::of(&config.state);

@@ -45,8 +45,9 @@ const LAYERS: &[Layer] = &[
         "conformance",
         &["core/contract", "core/host", "core/registry"],
     ),
-    layer("cli", &["core/*", "plugins/bundled"]),
-    layer("daemon", &["core/*", "plugins/bundled"]),
+    // The in-band transport rides on the control connection, which only these two have.
+    layer("cli", &["core/*", "plugins/bundled", "transports/grpc"]),
+    layer("daemon", &["core/*", "plugins/bundled", "transports/grpc"]),
     layer("ci/*", &["ci/*", "cli", "conformance", "daemon"]),
 ];
 

@@ -1,0 +1,98 @@
+//! What is left when one of the two is killed, and that running again completes it.
+
+use std::{path::Path, process::Command, time::Duration};
+
+use blit_conform::assert_same;
+
+use crate::bench::{Two, contents, there};
+
+/// Files large enough that a transfer can be met in its middle.
+fn fill(source: &Path) {
+    for number in 0..40_u8 {
+        let content = vec![number; 2 << 20];
+        std::fs::write(source.join(format!("f{number:02}")), content).unwrap();
+    }
+}
+
+/// Every file at its final name is whole: one value throughout, and its full length.
+fn assert_whole(target: &Path) -> usize {
+    let mut found = 0;
+    let Ok(entries) = std::fs::read_dir(target) else {
+        return 0;
+    };
+    for entry in entries {
+        let entry = entry.unwrap();
+        if entry.file_name().to_string_lossy().starts_with('f') {
+            let content = std::fs::read(entry.path()).unwrap();
+            assert_eq!(content.len(), 2 << 20, "{:?}", entry.path());
+            assert!(content.iter().all(|byte| *byte == content[0]));
+            found += 1;
+        }
+    }
+    found
+}
+
+/// Waits until the target's tree shows that the transfer is under way.
+fn wait_for_first(target: &Path, child: &mut std::process::Child) {
+    while assert_whole(target) == 0 && child.try_wait().unwrap().is_none() {
+        std::thread::yield_now();
+        std::thread::sleep(Duration::from_millis(1));
+    }
+}
+
+#[test]
+fn a_killed_client_leaves_whole_files_and_running_again_completes() {
+    let two = Two::new();
+    let source = two.scratch.directory("source");
+    fill(&source);
+    let words = [
+        "copy".into(),
+        "--durability=file".into(),
+        contents(&source),
+        there("m/").into(),
+    ];
+    let mut child = two.command(&words).command().spawn().unwrap();
+    wait_for_first(&two.module(), &mut child);
+    child.kill().unwrap();
+    child.wait().unwrap();
+    assert_whole(&two.module());
+    two.blit(&words).succeeds();
+    assert_same(&source, &two.module());
+}
+
+#[test]
+fn a_killed_daemon_leaves_whole_files_and_running_again_completes() {
+    let mut two = Two::new();
+    let source = two.scratch.directory("source");
+    fill(&source);
+    let words = [
+        "copy".into(),
+        "--durability=file".into(),
+        contents(&source),
+        there("m/").into(),
+    ];
+    let mut child = two.command(&words).command().spawn().unwrap();
+    wait_for_first(&two.module(), &mut child);
+    let listen = format!("127.0.0.1:{}", two.daemon.port());
+    two.daemon.kill();
+    let ended = child.wait().unwrap();
+    assert!(matches!(ended.code(), Some(0 | 8)), "{ended}");
+    assert_whole(&two.module());
+    two.daemon = Two::start(&two.scratch, &listen, &[]);
+    two.blit(&words).succeeds();
+    assert_same(&source, &two.module());
+}
+
+#[test]
+fn a_stopped_daemon_lets_its_sessions_end() {
+    let two = Two::new();
+    let source = two.scratch.directory("source");
+    fill(&source);
+    let words = ["copy".into(), contents(&source), there("m/").into()];
+    let mut child = two.command(&words).command().spawn().unwrap();
+    wait_for_first(&two.module(), &mut child);
+    let id = two.daemon.id().to_string();
+    Command::new("kill").args(["-TERM", &id]).status().unwrap();
+    assert!(child.wait().unwrap().success());
+    assert_same(&source, &two.module());
+}

@@ -1,0 +1,15 @@
+//! The daemon and the command line, as two machines use them.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::print_stderr,
+    reason = "helpers of tests: a set-up that fails is a failed test"
+)]
+
+mod bench;
+mod cuts;
+mod first_steps;
+mod privacy;
+mod refusals;
+mod trees;

@@ -1,0 +1,150 @@
+//! Whole trees, there and back.
+
+use blit_conform::{
+    Scratch, assert_same, scaled, seed,
+    tree::{edit_tree, nasty_tree, random_tree},
+};
+
+use crate::bench::{Two, contents, there};
+
+#[test]
+fn a_nasty_tree_is_pushed_and_pulled_exactly_and_the_second_run_does_nothing() {
+    let two = Two::new();
+    let source = two.scratch.directory("source");
+    nasty_tree(&source);
+    let push = [contents(&source), there("m/x/").into()];
+    for expected in ["Copied", "Nothing to do"] {
+        let _ = two
+            .blit(&[&["copy".into()], &push[..]].concat())
+            .exits(0)
+            .says(expected);
+        assert_same(&source, &two.module().join("x"));
+    }
+    let back = two.scratch.path("back");
+    let pull = [there("m/x/").into(), contents(&back)];
+    for expected in ["Copied", "Nothing to do"] {
+        let _ = two
+            .blit(&[&["copy".into()], &pull[..]].concat())
+            .exits(0)
+            .says(expected);
+        assert_same(&source, &back);
+    }
+}
+
+#[test]
+fn a_mirror_over_another_tree_ends_equal_either_way() {
+    let two = Two::new();
+    let (source, target) = (two.scratch.directory("source"), two.module().join("t"));
+    std::fs::create_dir(&target).unwrap();
+    nasty_tree(&source);
+    nasty_tree(&target);
+    edit_tree(&target, seed(), 40);
+    let words = [
+        "mirror".into(),
+        "-y".into(),
+        contents(&source),
+        there("m/t/").into(),
+    ];
+    two.blit(&words).succeeds();
+    assert_same(&source, &target);
+    edit_tree(&source, seed(), 40);
+    let words = [
+        "mirror".into(),
+        "-y".into(),
+        there("m/t/").into(),
+        contents(&source),
+    ];
+    two.blit(&words).succeeds();
+    assert_same(&target, &source);
+}
+
+#[test]
+fn a_move_removes_exactly_what_arrived_either_way() {
+    let two = Two::new();
+    let source = two.scratch.directory("source");
+    nasty_tree(&source);
+    let twin = two.scratch.path("twin");
+    let words = [
+        "copy".into(),
+        contents(&source),
+        twin.clone().into_os_string(),
+    ];
+    two.blit(&words).succeeds();
+    let words = [
+        "move".into(),
+        source.clone().into_os_string(),
+        there("m/").into(),
+    ];
+    two.blit(&words).succeeds();
+    assert!(!source.exists(), "the source is still there");
+    assert_same(&twin, &two.module().join("source"));
+    two.blit(&["move", &there("m/source"), "."]).succeeds();
+    assert!(!two.module().join("source").exists());
+    assert_same(&twin, &source);
+}
+
+#[test]
+fn random_trees_are_pushed_and_pulled_exactly() {
+    let first = seed();
+    for seed in first..first + scaled(2, 100) as u64 {
+        let two = Two::new();
+        let source = two.scratch.directory("source");
+        random_tree(&source, seed, 60);
+        let words = [
+            "mirror".into(),
+            "-y".into(),
+            contents(&source),
+            there("m/").into(),
+        ];
+        two.blit(&words).succeeds();
+        assert_same(&source, &two.module());
+        let words = ["check".into(), contents(&source), there("m/").into()];
+        two.blit(&words).succeeds();
+        let back = two.scratch.path("back");
+        let words = [
+            "mirror".into(),
+            "-y".into(),
+            there("m/").into(),
+            contents(&back),
+        ];
+        two.blit(&words).succeeds();
+        assert_same(&source, &back);
+    }
+}
+
+#[test]
+fn a_large_file_with_holes_crosses_with_its_holes() {
+    use std::os::unix::fs::{FileExt, MetadataExt};
+    let two = Two::new();
+    let source = two.scratch.directory("source");
+    let file = std::fs::File::create(source.join("holes")).unwrap();
+    file.set_len(40 << 20).unwrap();
+    file.write_all_at(&vec![7; 3 << 20], 8 << 20).unwrap();
+    drop(file);
+    let words = ["copy".into(), contents(&source), there("m/").into()];
+    two.blit(&words).succeeds();
+    assert_same(&source, &two.module());
+    let found = std::fs::metadata(two.module().join("holes")).unwrap();
+    assert!(found.blocks() * 512 < 6 << 20, "the holes were filled");
+}
+
+#[test]
+fn names_and_slashes_mean_the_same_as_on_one_machine() {
+    let two = Two::new();
+    std::fs::write(two.scratch.path("one.txt"), "1").unwrap();
+    let exists = |path: &str| two.module().join(path).is_file();
+    two.blit(&["copy", "one.txt", &there("m/two.txt")])
+        .succeeds();
+    assert!(exists("two.txt"));
+    two.blit(&["copy", "one.txt", &there("m/new/")]).succeeds();
+    assert!(exists("new/one.txt"));
+    two.blit(&["copy", "one.txt", &there("m/new")]).succeeds();
+    two.blit(&["copy", &there("m/new"), "here"]).succeeds();
+    assert!(two.scratch.path("here/new/one.txt").is_file());
+    two.blit(&["copy", &there("m/new/one.txt"), "three.txt"])
+        .succeeds();
+    assert!(two.scratch.path("three.txt").is_file());
+    let listed = two.blit(&["ls", &there("m/new")]).exits(0);
+    assert_eq!(listed.stdout, "localhost:/m/new/one.txt\n");
+    let _ = Scratch::new();
+}
