@@ -156,10 +156,7 @@ impl Trip {
         for (at, leg) in self.legs.iter().enumerate() {
             let is_last = at + 1 == self.legs.len();
             let has_stopped = match &leg.remote {
-                Some(end) => {
-                    let job = remote::job(app, self, leg, end, &mut listener)?;
-                    listener.follow(blit_engine::run_remote(job), is_last).await
-                }
+                Some(end) => remote::follow(app, self, leg, end, &mut listener, is_last).await?,
                 None => {
                     let job = self.job(app, leg, list.as_ref(), &mut listener).await?;
                     listener.follow(blit_engine::run(job), is_last).await

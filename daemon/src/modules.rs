@@ -92,10 +92,10 @@ impl Module {
     }
 }
 
-/// Makes the directories above `path` that are not there, as any program would.
-pub(crate) async fn make_above(cx: &Cx, store: &dyn Store, path: &RelPath) -> Result<()> {
+/// Makes the directory `path`, and those above it that are not there, as any program would.
+pub(crate) async fn make_directories(cx: &Cx, store: &dyn Store, path: &RelPath) -> Result<()> {
     let mut missing = Vec::new();
-    let mut at = path.parent();
+    let mut at = Some(path);
     while let Some(directory) = at {
         if store.stat(cx, directory).await?.is_some() {
             break;

@@ -19,7 +19,7 @@ use tokio::sync::Notify;
 
 use crate::{
     config::Config,
-    modules::{Module, make_above},
+    modules::{Module, make_directories},
 };
 
 /// How many sessions run at a time, of all peers and of one.
@@ -156,7 +156,7 @@ impl Daemon {
             // Numbers of another machine's users mean others here.
             terms.preserve.owner &= module.config.keeps_owner;
             if changes {
-                make_above(&Cx::default(), &*store, &request.place.path).await?;
+                make_directories(&Cx::default(), &*store, &request.place.path).await?;
             }
         }
         let role = self.role(request, store);

@@ -3,7 +3,7 @@
 use std::{sync::Arc, time::Instant};
 
 use blit_contract::{Escaped, Event as Told, Item, ItemOp, Problem, Totals};
-use blit_engine::{Report, Verb};
+use blit_engine::{Report, Stop, Verb};
 use tokio::sync::{Notify, mpsc};
 
 use super::{
@@ -92,6 +92,19 @@ impl<'a> Listener<'a> {
         self.outcome.absorb(report, self.sessions);
         self.sessions += 1;
         self.outcome.stop.is_some()
+    }
+
+    /// Whether the last session ended because the other machine was lost. Then it is as if that session
+    /// had not stopped: what it did is counted, and another one continues it.
+    pub(super) fn take_lost(&mut self) -> bool {
+        let is_lost = |(stop, _): &(Stop, usize)| stop.is_lost_peer();
+        let was_lost = self.outcome.stop.as_ref().is_some_and(is_lost);
+        if was_lost {
+            self.outcome.stop = None;
+            self.outcome.is_unsealed = false;
+            self.sessions -= 1;
+        }
+        was_lost
     }
 
     /// What came of all of them.

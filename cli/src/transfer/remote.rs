@@ -1,6 +1,10 @@
 //! Sessions with a daemon: what SRC… and DST mean where one of them is elsewhere.
 
-use std::{path::PathBuf, sync::Arc};
+use std::{
+    path::PathBuf,
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use blit_contract::{Cx, Entry, Name, RelPath, Side, Store};
 use blit_control::Client;
@@ -9,7 +13,7 @@ use blit_engine::{HalfRole, RemoteJob, RemoteStore, Source, Target, Top, TopName
 use super::{Request, Trip, ask, legs, legs::Leg, listen::Listener, options};
 use crate::{
     app::App,
-    errors::{Result, Slug, UserError},
+    errors::{Changed, Result, Slug, UserError},
     peers::{self, RemotePlace},
     places::{self, Place},
 };
@@ -171,8 +175,62 @@ async fn look(app: &App, client: &Arc<Client>, place: &RemotePlace) -> Result<Op
     Ok(found.map_err(|error| peers::from_refusal(&place.shown(), &error).unchanged())?)
 }
 
+/// How long to wait before the other machine is looked for again.
+const RETRY_PAUSE: Duration = Duration::from_secs(1);
+
+/// Runs the session of a leg; when the other machine is lost, once more, until `--retry-for` is over.
+/// Answers whether it stopped before its end.
+pub(super) async fn follow(
+    app: &App,
+    trip: &Trip,
+    leg: &Leg,
+    end: &RemoteEnd,
+    listener: &mut Listener<'_>,
+    is_last: bool,
+) -> Result<bool> {
+    let retry_for = app.settings().transfer.retry_for.duration;
+    let mut end = end.clone();
+    loop {
+        let job = job(app, trip, leg, &end, listener)?;
+        let has_stopped = listener.follow(blit_engine::run_remote(job), is_last).await;
+        let may_retry = has_stopped && !retry_for.is_zero() && !app.stop.cancel.is_cancelled();
+        if !may_retry || !listener.take_lost() {
+            return Ok(has_stopped);
+        }
+        let host = &end.directory.host;
+        app.ui.warn(
+            Slug::NetUnreachable,
+            &format!("the connection to {host} was lost; trying again"),
+        );
+        end.client = reconnect(app, &end.directory, retry_for).await?;
+    }
+}
+
+/// Reaches the machine again.
+async fn reconnect(app: &App, there: &RemotePlace, retry_for: Duration) -> Result<Arc<Client>> {
+    let began = Instant::now();
+    loop {
+        let error = match peers::connect(&there.host, there.port).await {
+            Ok(client) => return Ok(client),
+            Err(error) => error,
+        };
+        if app.stop.cancel.is_cancelled() {
+            return Err(app.stop.error().into());
+        }
+        // Anything else than silence does not change by itself.
+        if error.slug != Slug::NetUnreachable || began.elapsed() >= retry_for {
+            return Err(error
+                .changed(Changed::Unknown)
+                .state("what is there under its final name is complete")
+                .next("run the same command again; it continues")
+                .into());
+        }
+        tokio::time::sleep(RETRY_PAUSE).await;
+    }
+}
+
 /// The session of a leg.
-pub(super) fn job(
+fn job(
     app: &App,
     trip: &Trip,
     leg: &Leg,

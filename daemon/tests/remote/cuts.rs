@@ -61,6 +61,26 @@ fn a_killed_client_leaves_whole_files_and_running_again_completes() {
 }
 
 #[test]
+fn a_daemon_that_comes_back_is_met_again_by_the_same_command() {
+    let mut two = Two::new();
+    let source = two.scratch.directory("source");
+    fill(&source);
+    let words = [
+        "copy".into(),
+        "--durability=file".into(),
+        contents(&source),
+        there("m/").into(),
+    ];
+    let mut child = two.command(&words).command().spawn().unwrap();
+    wait_for_first(&two.module(), &mut child);
+    let listen = format!("127.0.0.1:{}", two.daemon.port());
+    two.daemon.kill();
+    two.daemon = Two::start(&two.scratch, &listen, &[]);
+    assert!(child.wait().unwrap().success());
+    assert_same(&source, &two.module());
+}
+
+#[test]
 fn a_killed_daemon_leaves_whole_files_and_running_again_completes() {
     let mut two = Two::new();
     let source = two.scratch.directory("source");
@@ -68,6 +88,7 @@ fn a_killed_daemon_leaves_whole_files_and_running_again_completes() {
     let words = [
         "copy".into(),
         "--durability=file".into(),
+        "--retry-for=0s".into(),
         contents(&source),
         there("m/").into(),
     ];

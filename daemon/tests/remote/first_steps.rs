@@ -25,7 +25,7 @@ fn one_pasted_line_pairs_two_machines_and_serves_once() {
     let again = client(&other)
         .args(["pair", &host, &two.daemon.invitation])
         .run();
-    let _ = again.exits(6).says("auth.invitation");
+    let _ = again.exits(6).says("does not let this machine in");
 }
 
 #[test]

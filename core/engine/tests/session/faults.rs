@@ -110,3 +110,16 @@ async fn a_source_that_cannot_be_listed_at_all_ends_the_session() {
     );
     assert_eq!(target.paths(), ["kept"]);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_target_that_vanishes_is_a_failure_and_no_vanished_source() {
+    for kind in [ErrorKind::NotFound, ErrorKind::Vanished] {
+        let target = MemStore::new().with_faults(failing(Operation::Stage, kind, "a"));
+        let outcome = Run::new(Verb::Copy, &tree(&["a", "b"]), &target)
+            .run()
+            .await;
+        assert!(!outcome.report.only_vanished(), "{:?}", outcome.report);
+        assert_eq!(outcome.report.ends.get(EndState::Failed), 1);
+        assert_eq!(target.paths(), ["b"]);
+    }
+}
