@@ -30,5 +30,5 @@ pub use job::{
     Target, Top, TopName,
 };
 pub use progress::{Count, Progress};
-pub use report::{Ends, Overlap, Report, Stop};
+pub use report::{Ends, Overlap, Report, Stop, UNCARRIED};
 pub use session::run;

@@ -24,6 +24,8 @@ pub struct Report {
     pub problems_total: u64,
     /// Deletions that were planned and then left out, because something had failed.
     pub deletions_withheld: u64,
+    /// Entries that were left out for what they are, which is not by any rule: see [`UNCARRIED`].
+    pub uncarried: u64,
     /// Entries that `check` found to differ.
     pub differences: u64,
     /// Whether the source listed everything without an error.
@@ -62,6 +64,12 @@ impl Report {
             .any(|problem| problem.error.kind() == kind)
     }
 }
+
+/// The reasons that an item gives when an entry is left out for what it is.
+pub const UNCARRIED: [&str; 2] = [
+    "neither file, directory nor link",
+    "a socket belongs to its process",
+];
 
 /// How many entries came to which end. Every entry comes to exactly one.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
