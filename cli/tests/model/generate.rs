@@ -55,8 +55,8 @@ pub(crate) fn two_trees() -> impl Strategy<Value = (Tree, Tree, &'static str)> {
 
 fn steps() -> impl Strategy<Value = Step> {
     prop_oneof![
-        4 => edits(SOURCE_ACTS).prop_map(Step::EditSource),
-        2 => edits(TARGET_ACTS).prop_map(Step::EditTarget),
+        5 => edits(SOURCE_ACTS).prop_map(Step::EditSource),
+        3 => edits(TARGET_ACTS).prop_map(Step::EditTarget),
         5 => commands().prop_map(Step::Run),
     ]
 }
@@ -76,6 +76,7 @@ const TARGET_ACTS: &[Act] = &[
     Act::Shrink,
     Act::Split,
     Act::Stealth,
+    Act::Stealth,
     Act::Touch,
 ];
 
@@ -92,6 +93,7 @@ const SOURCE_ACTS: &[Act] = &[
     Act::Rewrite,
     Act::Shrink,
     Act::Split,
+    Act::Stealth,
     Act::Stealth,
     Act::Touch,
 ];

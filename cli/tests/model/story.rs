@@ -215,7 +215,7 @@ impl<'a> Stage<'a> {
                 }],
                 (Some(before), _) => {
                     let found = before.differences(&Snapshot::of(target), Options::untouched());
-                    complaints(Word::Idle, &found)
+                    found.iter().map(Complaint::of_idle).collect()
                 }
             };
         }
@@ -355,6 +355,17 @@ fn complaints(word: Word, found: &[Difference]) -> Vec<Complaint> {
 }
 
 impl Complaint {
+    /// Of what was touched where nothing might be: it is told as what it is, if it is more than that.
+    fn of_idle(it: &Difference) -> Self {
+        match it.what {
+            What::Identity => Self {
+                word: Word::Idle,
+                detail: it.to_string(),
+            },
+            _ => Self::at_target(it),
+        }
+    }
+
     fn at_target(it: &Difference) -> Self {
         Self {
             word: Word::Target(it.what),
