@@ -3,7 +3,7 @@
 use std::{sync::Arc, time::Instant};
 
 use blit_contract::{Escaped, Event as Told, Item, ItemOp, Problem, Totals};
-use blit_engine::{Report, Stop, Verb};
+use blit_engine::{Report, Stop, UNCARRIED, Verb};
 use tokio::sync::{Notify, mpsc};
 
 use super::{
@@ -128,7 +128,7 @@ impl<'a> Listener<'a> {
     fn hear(&mut self, told: Told) {
         match told {
             Told::Item(item) => {
-                if item.op == ItemOp::Skip {
+                if item.op == ItemOp::Skip && UNCARRIED.contains(&item.reason) {
                     self.outcome.skip(&item.path);
                 }
                 self.item(&item);

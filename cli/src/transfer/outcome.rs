@@ -20,7 +20,8 @@ pub(super) struct Outcome {
     pub(super) methods: BTreeMap<Method, u64>,
     pub(super) losses: BTreeMap<LossClass, u64>,
     pub(super) groups: BTreeMap<Slug, Group>,
-    /// The first entries that were left out, by a rule or by their type.
+    /// Entries that were left out for their type, and the first of them.
+    pub(super) uncarried: u64,
     pub(super) skipped: Vec<RelPath>,
     pub(super) deletions_withheld: u64,
     pub(super) differences: u64,
@@ -55,6 +56,7 @@ impl Outcome {
             *self.losses.entry(class).or_default() += entries;
         }
         self.deletions_withheld += report.deletions_withheld;
+        self.uncarried += report.uncarried;
         self.differences += report.differences;
         self.is_unsealed |= !report.sealed;
         self.changed_anything |= report.changed_anything;
@@ -72,7 +74,7 @@ impl Outcome {
         }
     }
 
-    /// Notes an entry that was left out.
+    /// Notes an entry that was left out for its type.
     pub(super) fn skip(&mut self, path: &RelPath) {
         if self.skipped.len() < EXAMPLES_MAX {
             self.skipped.push(path.clone());

@@ -46,13 +46,11 @@ pub(super) fn conclude(app: &App, trip: &Trip, outcome: Outcome) -> Result<Exit>
     Ok(exit)
 }
 
-/// Entries that are left out for their type. With those flags others are left out, too, by name.
+/// Entries that are left out for their type; `check` says nothing of them.
 fn uncarried(trip: &Trip, outcome: &Outcome) -> u64 {
-    let existing = &trip.request.existing;
-    let by_rule = existing.update || existing.ignore_existing || trip.request.verb == Verb::Check;
-    match by_rule {
-        true => 0,
-        false => outcome.ends.get(EndState::Skipped),
+    match trip.request.verb {
+        Verb::Check => 0,
+        _ => outcome.uncarried,
     }
 }
 

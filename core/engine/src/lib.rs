@@ -26,7 +26,9 @@ mod spool;
 mod stall;
 mod target;
 
-pub use blit_wire::{Answer, Compare, Ends, MaxDelete, Overlap, Report, Stop, Top, TopName, Verb};
+pub use blit_wire::{
+    Answer, Compare, Ends, MaxDelete, Overlap, Report, Stop, Top, TopName, UNCARRIED, Verb,
+};
 pub use job::{
     AlwaysYes, Confirm, Doomed, Half, HalfRole, Job, NobodyThere, Options, Source, Target,
 };

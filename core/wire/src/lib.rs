@@ -35,4 +35,4 @@ pub use remote::{
     Access, Answer, Compare, Figures, MaxDelete, Module, Place, Reply, Request, SessionId,
     SessionRequest, Status, Terms, Top, TopName,
 };
-pub use report::{Ends, Overlap, Report, Stop};
+pub use report::{Ends, Overlap, Report, Stop, UNCARRIED};

@@ -24,6 +24,8 @@ pub struct Report {
     pub problems_total: u64,
     /// Deletions that were planned and then left out, because something had failed.
     pub deletions_withheld: u64,
+    /// Entries that were left out for what they are, which is not by any rule: see [`UNCARRIED`].
+    pub uncarried: u64,
     /// Entries that `check` found to differ.
     pub differences: u64,
     /// Whether the source listed everything without an error.
@@ -63,6 +65,7 @@ impl Report {
         self.problems_total += other.problems_total;
         self.deletions_withheld += other.deletions_withheld;
         self.differences += other.differences;
+        self.uncarried += other.uncarried;
         self.sealed |= other.sealed;
         self.root_created |= other.root_created;
         self.changed_anything |= other.changed_anything;
@@ -86,6 +89,12 @@ impl Report {
             .any(|problem| problem.error.kind() == kind)
     }
 }
+
+/// The reasons that an item gives when an entry is left out for what it is.
+pub const UNCARRIED: [&str; 2] = [
+    "neither file, directory nor link",
+    "a socket belongs to its process",
+];
 
 /// How many entries came to which end. Every entry comes to exactly one.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]

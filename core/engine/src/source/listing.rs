@@ -10,7 +10,7 @@ use blit_wire::{LISTING_ENTRIES_MAX, Message, Seal, Unsealed};
 use futures_util::StreamExt;
 
 use super::Control;
-use crate::{Source, Top, TopName, session::Session};
+use crate::{Source, Top, TopName, UNCARRIED, session::Session};
 
 /// Lists the source's tree.
 pub(super) struct Lister {
@@ -162,7 +162,8 @@ impl Lister {
         for entry in &batch.entries {
             if let Kind::Special(_) = entry.kind {
                 let path = batch.directory.join(entry.name.clone());
-                let item = Item::new(ItemOp::Skip, path, 0, "neither file, directory nor link");
+                let item = Item::new(ItemOp::Skip, path, 0, UNCARRIED[0]);
+                self.session.note(|report| report.uncarried += 1);
                 self.session.end(EndState::Skipped, item).await;
             }
         }

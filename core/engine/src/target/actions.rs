@@ -189,8 +189,8 @@ async fn make(
 }
 
 async fn end_made(site: &Site, path: RelPath, entry: &Entry, replace: &Replace) {
-    // The root itself is not among the entries that were listed.
-    if path.is_root() {
+    // The root itself is not among the entries that were listed; that it is missing is a difference.
+    if path.is_root() && site.session.options.verb != Verb::Check {
         return;
     }
     let (op, reason) = described(site, replace, &entry.kind);

@@ -6,10 +6,11 @@ use std::{
 };
 
 use blit_contract::{
-    Diff, DiffKind, EndState, Entry, EntryBatch, Error, ErrorKind, Item, ItemOp, ListOptions,
-    RelPath, Replace, Result, Side,
+    Diff, EndState, Entry, EntryBatch, Error, ErrorKind, Item, ItemOp, ListOptions, RelPath,
+    Replace, Result, Side,
 };
 use blit_wire::{Open, Verb};
+use futures_core::stream::BoxStream;
 use futures_util::StreamExt;
 
 use super::{
@@ -20,7 +21,7 @@ use super::{
     judge::{self, Verdict, judge},
     links::Link,
 };
-use crate::spool::Spool;
+use crate::{UNCARRIED, spool::Spool};
 
 /// How many batches of the listing are looked at ahead, so that the target's directories are read in
 /// parallel with the comparison. On two cores more did not help.
@@ -219,7 +220,8 @@ impl Comparer {
         if !judge::can_be_made(&source, options) {
             if options.specials {
                 let path = directory.join(source.name.clone());
-                let item = Item::new(ItemOp::Skip, path, 0, "a socket belongs to its process");
+                let item = Item::new(ItemOp::Skip, path, 0, UNCARRIED[1]);
+                self.site.session.note(|report| report.uncarried += 1);
                 self.site.session.end(EndState::Skipped, item).await;
             }
             return Ok(());
@@ -235,19 +237,19 @@ impl Comparer {
         if source.is_directory() {
             return self.directory(path, source, target, verdict, actions).await;
         }
-        if source.identity.links > 1 {
-            let judged = (&source, target.as_ref(), verdict);
-            if let Some(link) = self.site.links.lock().judge(&path, judged) {
-                return self.compared.links.push(link);
-            }
+        if let (Verdict::Replace(_), Some(found)) = (verdict, &target)
+            && found.is_directory()
+            && !self.may_go_whole(directory, &path, found).await?
+        {
+            return self
+                .refuse(&path, "what is in its place holds what must stay")
+                .await;
         }
-        let must_part = target.as_ref().is_some_and(|target| {
-            verdict == Verdict::Same && self.site.links.lock().must_part(&source, target)
-        });
-        let verdict = if must_part {
-            Verdict::Ask(DiffKind::Content, "it shares its content with another file")
-        } else {
-            verdict
+        let judged = (&source, target.as_ref(), verdict);
+        let judged = self.site.links.lock().judge(&path, judged);
+        let verdict = match judged {
+            Ok(link) => return self.compared.links.push(link),
+            Err(verdict) => verdict,
         };
         self.other(path, source, target, verdict, actions).await
     }
@@ -281,7 +283,12 @@ impl Comparer {
                 let item = Item::new(ItemOp::Metadata, path.clone(), 0, "");
                 self.site.session.end(EndState::Unchanged, item).await;
             }
-            Verdict::Conflict | Verdict::Skip(_) => return Ok(()),
+            Verdict::Skip(reason) => {
+                let item = Item::new(ItemOp::Skip, path, 0, reason);
+                self.site.session.end(EndState::Skipped, item).await;
+                return Ok(());
+            }
+            Verdict::Conflict => return Ok(()),
         }
         self.site.settle(&path, &source)?;
         let directory = Directory {
@@ -314,10 +321,8 @@ impl Comparer {
                 self.site.session.end(EndState::Skipped, item).await;
             }
             Verdict::Conflict => {
-                let error = Error::new(ErrorKind::Conflict, "replace")
-                    .at(&path)
-                    .because("a directory is in its place, and only mirror removes directories");
-                self.site.problem(&path, error, 0).await;
+                let why = "a directory is in its place, and only mirror removes directories";
+                self.refuse(&path, why).await?;
             }
             Verdict::Ask(kind, _) => {
                 let replace = target.as_ref().map_or(Replace::Nothing, known);
@@ -325,7 +330,6 @@ impl Comparer {
             }
             Verdict::Replace(_) => match target {
                 Some(target) if target.is_directory() => {
-                    self.doom(&path, &target, false).await?;
                     let action = Action::make(path, source, Replace::Tree(Box::new(target)));
                     self.compared.late.push(action)?;
                 }
@@ -344,26 +348,23 @@ impl Comparer {
         }
         for extra in extras {
             let path = directory.join(extra.name.clone());
-            if self.is_protected(directory, &extra) || self.compared.doomed.is_elsewhere(&extra) {
+            if self.must_stay(directory, &extra) {
                 continue;
             }
             any = true;
-            self.doom(&path, &extra, true).await?;
+            self.doom(&path, &extra).await?;
         }
         Ok(any)
     }
 
     /// Puts an entry, and everything beneath it, on the list of deletions.
-    async fn doom(&mut self, path: &RelPath, entry: &Entry, itself: bool) -> Result<()> {
+    async fn doom(&mut self, path: &RelPath, entry: &Entry) -> Result<()> {
         let site = Arc::clone(&self.site);
-        if itself {
-            self.compared.doomed.push(&site, path, entry)?;
-        }
+        self.compared.doomed.push(&site, path, entry)?;
         if !entry.is_directory() {
             return Ok(());
         }
-        let options = ListOptions::recursive().with_one_file_system(true);
-        let mut listing = site.store.list(&site.session.cx, path, options);
+        let mut listing = all_of(&site, path);
         while let Some(batch) = listing.next().await {
             let batch = batch?;
             for problem in batch.problems {
@@ -371,17 +372,60 @@ impl Comparer {
             }
             for entry in batch.entries {
                 let at = batch.directory.join(entry.name.clone());
-                let is_mount = self.compared.doomed.is_elsewhere(&entry);
-                if is_mount || self.is_protected(&batch.directory, &entry) {
-                    self.compared.doomed.keep(&at);
-                } else if itself {
-                    self.compared.doomed.push(&site, &at, &entry)?;
+                if self.must_stay(&batch.directory, &entry) {
+                    self.compared.doomed.keep(&at, path);
                 } else {
-                    self.compared.doomed.count_only(&site, &entry);
+                    self.compared.doomed.push(&site, &at, &entry)?;
                 }
             }
         }
         Ok(())
+    }
+
+    /// Whether something may take the place of a directory with all that is in it; if so, that is
+    /// counted among what goes. What a filter leaves out, or is mounted, must not go with it.
+    async fn may_go_whole(
+        &mut self,
+        directory: &RelPath,
+        path: &RelPath,
+        entry: &Entry,
+    ) -> Result<bool> {
+        if self.site.session.options.verb == Verb::Check {
+            return Ok(true);
+        }
+        if self.must_stay(directory, entry) {
+            return Ok(false);
+        }
+        let site = Arc::clone(&self.site);
+        let (mut entries, mut bytes) = (0, 0);
+        let mut listing = all_of(&site, path);
+        while let Some(batch) = listing.next().await {
+            let batch = batch?;
+            for problem in batch.problems {
+                site.session.scan_problem(Side::Target, problem).await;
+            }
+            for entry in batch.entries {
+                if self.must_stay(&batch.directory, &entry) {
+                    return Ok(false);
+                }
+                entries += 1;
+                bytes += entry.size;
+            }
+        }
+        self.compared.doomed.count_only(&site, entries, bytes);
+        Ok(true)
+    }
+
+    /// Brings an entry to a bad end because of what is in its place.
+    async fn refuse(&self, path: &RelPath, why: &str) -> Result<()> {
+        let error = Error::new(ErrorKind::Conflict, "replace").at(path);
+        self.site.problem(path, error.because(why), 0).await;
+        Ok(())
+    }
+
+    /// Whether an entry is not deleted, whatever the source has: another mount, or left out by a filter.
+    fn must_stay(&self, directory: &RelPath, entry: &Entry) -> bool {
+        self.compared.doomed.is_elsewhere(entry) || self.is_protected(directory, entry)
     }
 
     fn is_protected(&self, directory: &RelPath, entry: &Entry) -> bool {
@@ -398,6 +442,12 @@ fn last_touch(path: &RelPath, directory: &Directory) -> Option<Action> {
         path: path.clone(),
         entry: entry.clone(),
     })
+}
+
+/// Everything beneath a directory of the target, on its own mount.
+fn all_of<'a>(site: &'a Site, path: &'a RelPath) -> BoxStream<'a, Result<EntryBatch>> {
+    let options = ListOptions::recursive().with_one_file_system(true);
+    site.store.list(&site.session.cx, path, options)
 }
 
 fn known(entry: &Entry) -> Replace {

@@ -22,7 +22,7 @@ const BRAKE_PERCENT: u64 = 50;
 #[derive(Debug, Default)]
 pub(super) struct DeletionList {
     entries: Spool<(RelPath, Entry)>,
-    /// Directories that hold something which stays.
+    /// Those of the directories that hold something which stays, and so stay, too.
     kept: HashSet<RelPath>,
     bytes: u64,
     /// Entries that go together with a directory that something takes the place of.
@@ -40,11 +40,11 @@ impl DeletionList {
         self.entries.push((path.clone(), entry.clone()))
     }
 
-    /// Counts an entry that goes together with a directory that something takes the place of.
-    pub(super) fn count_only(&mut self, site: &Site, entry: &Entry) {
-        self.bytes += entry.size;
-        self.replaced_entries += 1;
-        site.session.progress.doomed_entries.add(1);
+    /// Counts entries that go together with a directory that something takes the place of.
+    pub(super) fn count_only(&mut self, site: &Site, entries: u64, bytes: u64) {
+        self.bytes += bytes;
+        self.replaced_entries += entries;
+        site.session.progress.doomed_entries.add(entries);
     }
 
     /// Counts an entry that both sides have.
@@ -52,11 +52,11 @@ impl DeletionList {
         self.matched_entries += 1;
     }
 
-    /// Keeps the directories above an entry that stays.
-    pub(super) fn keep(&mut self, path: &RelPath) {
+    /// Keeps the directories above an entry that stays, up to `top`, which is on the list.
+    pub(super) fn keep(&mut self, path: &RelPath, top: &RelPath) {
         let mut at = path.parent();
         while let Some(directory) = at {
-            if !self.kept.insert(directory.clone()) {
+            if !self.kept.insert(directory.clone()) || directory == top {
                 return;
             }
             at = directory.parent();
@@ -78,7 +78,7 @@ impl DeletionList {
     }
 
     fn count(&self) -> u64 {
-        self.entries.len() as u64 + self.replaced_entries
+        (self.entries.len() - self.kept.len()) as u64 + self.replaced_entries
     }
 
     /// Asks the brake, then the user. `false`: the session is stopped, and nothing was changed.

@@ -22,7 +22,7 @@ pub(crate) enum Verdict {
 
 /// Judges `source` against what the target has at its name.
 pub(crate) fn judge(source: &Entry, target: &Entry, options: &Options) -> Verdict {
-    if options.ignore_existing && !source.is_directory() {
+    if options.ignore_existing && !(source.is_directory() && target.is_directory()) {
         return Verdict::Skip("it exists");
     }
     if options.update && source.is_file() && target.modified > source.modified {

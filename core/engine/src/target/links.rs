@@ -26,6 +26,8 @@ pub(super) struct Link {
     leader: RelPath,
     entry: Entry,
     replace: Replace,
+    /// The target has it so already, and all is well unless its leader turns out to need new content.
+    is_there: bool,
 }
 
 /// What is known of files with several names. A group is forgotten when all its names were seen.
@@ -36,6 +38,8 @@ pub(super) struct Links {
     claims: HashMap<Object, Object>,
     /// First names that came to a bad end.
     failed: HashSet<RelPath>,
+    /// First names whose content was compared, and was another.
+    renewed: HashSet<RelPath>,
     leaders: HashSet<RelPath>,
 }
 
@@ -47,58 +51,91 @@ struct Group {
     leader: RelPath,
     /// The target's file, if the first name needs no new content.
     kept: Option<Object>,
+    /// Whether that is known already; otherwise it is when contents have been compared.
+    is_certain: bool,
     unseen: u32,
 }
 
+impl Group {
+    /// What makes `path` a further name; nothing, if it certainly is one.
+    fn link(&self, path: &RelPath, (source, target): (&Entry, Option<&Entry>)) -> Option<Link> {
+        let is_there = self.kept.is_some() && target.map(object) == self.kept;
+        (!is_there || !self.is_certain).then(|| Link {
+            path: path.clone(),
+            leader: self.leader.clone(),
+            entry: source.clone(),
+            replace: replaced(target),
+            is_there,
+        })
+    }
+}
+
+/// A directory goes with all that is in it: this is asked for only where that may be.
+fn replaced(target: Option<&Entry>) -> Replace {
+    match target {
+        None => Replace::Nothing,
+        Some(target) if target.is_directory() => Replace::Tree(Box::new(target.clone())),
+        Some(target) => Replace::Entry(Box::new(target.clone())),
+    }
+}
+
 impl Links {
-    /// Judges a file with several names. The first name is treated like any file (`None`); a further
-    /// one is a link to it, unless the target already has it so.
+    /// Judges anything but a directory. A further name of a file is a link to the first one, unless the
+    /// target already has it so; anything else is treated by the verdict that is answered.
     pub(super) fn judge(
         &mut self,
         path: &RelPath,
         (source, target, verdict): (&Entry, Option<&Entry>, Verdict),
-    ) -> Option<Link> {
+    ) -> std::result::Result<Link, Verdict> {
         let key = object(source);
+        let has_other_names = source.identity.links > 1 && key.1 != 0;
         // A name that is left alone leads nobody and follows nobody.
-        if matches!(verdict, Verdict::Skip(_)) || key.1 == 0 {
-            return None;
+        if matches!(verdict, Verdict::Conflict | Verdict::Skip(_)) {
+            return Err(verdict);
         }
-        let Some(group) = self.groups.get_mut(&key) else {
-            let kept = target.filter(|_| keeps_content(verdict)).map(object);
-            self.leaders.insert(path.clone());
-            self.groups.insert(
-                key,
-                Group {
-                    leader: path.clone(),
-                    kept,
-                    unseen: source.identity.links.saturating_sub(1),
-                },
-            );
-            return None;
+        if has_other_names && let Some(group) = self.groups.get_mut(&key) {
+            group.unseen = group.unseen.saturating_sub(1);
+            let link = group.link(path, (source, target));
+            if group.unseen == 0 {
+                self.groups.remove(&key);
+            }
+            return link.ok_or(verdict);
+        }
+        let verdict = match target {
+            Some(target) if may_keep_object(verdict) && self.must_part(source, target) => {
+                Verdict::Ask(DiffKind::Content, "it shares its content with another file")
+            }
+            _ => verdict,
         };
-        let is_linked = group.kept.is_some() && target.map(object) == group.kept;
-        let link = (!is_linked).then(|| Link {
-            path: path.clone(),
-            leader: group.leader.clone(),
-            entry: source.clone(),
-            replace: target.map_or(Replace::Nothing, |target| {
-                Replace::Entry(Box::new(target.clone()))
-            }),
-        });
-        group.unseen = group.unseen.saturating_sub(1);
-        if group.unseen == 0 {
-            self.groups.remove(&key);
+        if has_other_names {
+            self.leaders.insert(path.clone());
+            let kept = target.filter(|_| may_keep_object(verdict)).map(object);
+            let group = Group {
+                leader: path.clone(),
+                kept,
+                is_certain: !matches!(verdict, Verdict::Ask(DiffKind::Digest, _)),
+                unseen: source.identity.links.saturating_sub(1),
+            };
+            self.groups.insert(key, group);
         }
-        link
+        Err(verdict)
     }
 
-    /// Whether `target`, which has several names, already stands for another file of the source.
-    pub(super) fn must_part(&mut self, source: &Entry, target: &Entry) -> bool {
+    /// Whether `target`, which has several names, already stands for another file of the source. To
+    /// write its metadata would change the other one's, too.
+    fn must_part(&mut self, source: &Entry, target: &Entry) -> bool {
         if target.identity.links < 2 || target.identity.inode == 0 {
             return false;
         }
         let claim = self.claims.entry(object(target)).or_insert(object(source));
         *claim != object(source)
+    }
+
+    /// Notes that the content of the entry, which was compared, is another.
+    pub(super) fn renew(&mut self, path: &RelPath) {
+        if self.leaders.contains(path) {
+            self.renewed.insert(path.clone());
+        }
     }
 
     /// Notes that the entry came to a bad end: nothing may be linked to it.
@@ -113,11 +150,11 @@ fn object(entry: &Entry) -> Object {
     (entry.identity.device, entry.identity.inode)
 }
 
-/// Whether the target's file stays the same file.
-fn keeps_content(verdict: Verdict) -> bool {
+/// Whether the target's file may stay the same file.
+fn may_keep_object(verdict: Verdict) -> bool {
     matches!(
         verdict,
-        Verdict::Same | Verdict::Ask(DiffKind::Attributes, _)
+        Verdict::Same | Verdict::Ask(DiffKind::Attributes | DiffKind::Digest, _)
     )
 }
 
@@ -135,13 +172,20 @@ pub(super) async fn make(site: &Site, links: &Spool<Link>) -> Result<()> {
 async fn make_batch(site: &Site, batch: &[Link]) -> Result<()> {
     let mut wanted = Vec::with_capacity(batch.len());
     for link in batch {
-        if site.links.lock().failed.contains(&link.leader) {
-            let error = blit_contract::Error::new(ErrorKind::Changed, "link")
-                .at(&link.path)
-                .because(format!("{} could not be copied", link.leader));
-            site.problem(&link.path, error, 0).await;
-        } else {
-            wanted.push(link);
+        match fate(site, link) {
+            Fate::Make => wanted.push(link),
+            Fate::Leave => {
+                site.settle(&link.path, &link.entry)?;
+                let item = Item::new(ItemOp::Metadata, link.path.clone(), link.entry.size, "");
+                site.session.end(EndState::Unchanged, item).await;
+            }
+            Fate::Withhold => site.session.note(|report| report.deletions_withheld += 1),
+            Fate::Fail => {
+                let error = blit_contract::Error::new(ErrorKind::Changed, "link")
+                    .at(&link.path)
+                    .because(format!("{} could not be copied", link.leader));
+                site.problem(&link.path, error, 0).await;
+            }
         }
     }
     if site.session.options.is_read_only() {
@@ -178,6 +222,31 @@ async fn make_batch(site: &Site, batch: &[Link]) -> Result<()> {
         }
     }
     Ok(())
+}
+
+/// What becomes of a link, now that its leader is done.
+enum Fate {
+    Fail,
+    Leave,
+    Make,
+    /// A directory would have to go for it, and something went wrong before.
+    Withhold,
+}
+
+fn fate(site: &Site, link: &Link) -> Fate {
+    let is_read_only = site.session.options.is_read_only();
+    let replaces_tree = matches!(link.replace, Replace::Tree(_));
+    if replaces_tree && !is_read_only && !site.session.is_clean() {
+        return Fate::Withhold;
+    }
+    let links = site.links.lock();
+    if links.failed.contains(&link.leader) {
+        Fate::Fail
+    } else if link.is_there && !links.renewed.contains(&link.leader) {
+        Fate::Leave
+    } else {
+        Fate::Make
+    }
 }
 
 async fn end_linked(site: &Site, link: &Link) {

@@ -355,17 +355,19 @@ impl Taker {
         match ours {
             Ok(ours) if ours == digest => {}
             Ok(_) if session.options.is_read_only() => {
+                site.links.lock().renew(&diff.path);
                 would_copy(site, &diff).await;
                 site.needs.settle();
                 return Ok(());
             }
             Ok(_) => {
+                site.links.lock().renew(&diff.path);
                 diff.kind = DiffKind::Content;
                 return site.needs.ask_instead(diff).await;
             }
             Err(error) => {
                 let error = error.at(&diff.path);
-                session.problem(Side::Target, &diff.path, error, 0).await;
+                site.problem(&diff.path, error, 0).await;
                 site.needs.settle();
                 return Ok(());
             }

@@ -41,6 +41,7 @@ pub(super) fn report(report: &Report) -> proto::Report {
         problems_total: report.problems_total,
         deletions_withheld: report.deletions_withheld,
         differences: report.differences,
+        uncarried: report.uncarried,
         sealed: report.sealed,
         root_created: report.root_created,
         changed_anything: report.changed_anything,
@@ -77,6 +78,7 @@ pub(super) fn to_report(ended: proto::Report) -> Decoded<Report> {
     report.problems_total = ended.problems_total;
     report.deletions_withheld = ended.deletions_withheld;
     report.differences = ended.differences;
+    report.uncarried = ended.uncarried;
     report.sealed = ended.sealed;
     report.root_created = ended.root_created;
     report.changed_anything = ended.changed_anything;

@@ -1,0 +1,223 @@
+//! What the random stories have found, each as a short story of its own.
+
+use crate::command::{Binary, Command, Limit, Pattern, Verb};
+use crate::story::{Step, Story, play};
+use crate::tree::{Body, Content, Meta, Node, Path, Tree};
+
+/// Plays the commands on trees like `a = 1` (a file of seed 1), `b = a` (another name of it), `d/` and
+/// `f = fifo`, and complains of the first promise that is not kept.
+#[track_caller]
+fn keeps(source: &str, target: Option<&str>, commands: &[Command]) {
+    complain_of_nothing(&story(source, target, commands));
+}
+
+#[track_caller]
+fn complain_of_nothing(story: &Story) {
+    let told = play(story, &Binary);
+    assert!(told.complaints.is_empty(), "{:?}", told.complaints);
+    assert_eq!(told.commands, story.steps.len());
+}
+
+fn story(source: &str, target: Option<&str>, commands: &[Command]) -> Story {
+    Story {
+        source: plant(source),
+        target: target.map(plant),
+        steps: commands.iter().cloned().map(Step::Run).collect(),
+    }
+}
+
+/// Random stories seldom have a mirror in which something fails.
+pub(crate) fn something_fails_in_a_mirror() -> Story {
+    story(
+        "c = 5, d = 1",
+        Some("d/, d/x.log = 2, d/y = 3, extra = 4"),
+        &[without_logs(Verb::Mirror)],
+    )
+}
+
+fn plant(text: &str) -> Tree {
+    let directory = || node(Body::Directory, 0o755, 7);
+    let mut tree = Tree::new(directory());
+    for line in text.split(", ").filter(|line| !line.is_empty()) {
+        let (name, what) = line.split_once(" = ").unwrap_or((line, ""));
+        let path: Path = name
+            .split('/')
+            .filter(|name| !name.is_empty())
+            .map(|name| name.as_bytes().to_vec())
+            .collect();
+        let (what, mode) = match what.split_once(" mode ") {
+            Some((what, mode)) => (what, u32::from_str_radix(mode, 8).unwrap()),
+            None => (what, 0o644),
+        };
+        match what.parse::<u64>() {
+            Ok(seed) => {
+                let data = vec![(0, SIZE)];
+                let size = SIZE;
+                let content = Content { seed, size, data };
+                tree.put(path, node(Body::File(content), mode, seed as i64));
+            }
+            Err(_) if what.is_empty() => drop(tree.put(path, directory())),
+            Err(_) if what == "fifo" => drop(tree.put(path, node(Body::Fifo, mode, 9))),
+            Err(_) => {
+                let leader = tree.id(&[what.as_bytes().to_vec()]).unwrap();
+                tree.link(path, leader);
+            }
+        }
+    }
+    tree
+}
+
+fn node(body: Body, mode: u32, time: i64) -> Node {
+    let meta = Meta {
+        mode,
+        owner: 0,
+        time: (1_500_000_000, time),
+        attributes: [].into(),
+    };
+    Node {
+        body,
+        meta,
+        changed: 0,
+    }
+}
+
+fn without_logs(verb: Verb) -> Command {
+    Command {
+        exclude: vec![Pattern { text: "*.log" }],
+        ..Command::new(verb)
+    }
+}
+
+const SIZE: u64 = 100;
+
+#[test]
+fn hard_links_that_are_there_are_no_difference_by_content() {
+    let by_content = |verb| Command {
+        checksum: true,
+        ..Command::new(verb)
+    };
+    let commands = [by_content(Verb::Copy), by_content(Verb::Check)];
+    keeps("a = 1, b = a", None, &commands);
+    keeps("a = 1, b = a", Some("a = 1, b = a"), &commands);
+}
+
+#[test]
+fn hard_links_get_new_content_together_by_content() {
+    let copy = Command {
+        checksum: true,
+        ..Command::new(Verb::Copy)
+    };
+    keeps("a = 1, b = a", Some("a = 2, b = a"), &[copy]);
+    keeps(
+        "a = 1, b = a",
+        Some("a = 2, b = a"),
+        &[Command::new(Verb::Move)],
+    );
+}
+
+#[test]
+fn files_that_share_an_inode_at_the_target_get_their_own_modes() {
+    keeps(
+        "a = 1 mode 600, b = 1 mode 644",
+        Some("a = 1, b = a"),
+        &[Command::new(Verb::Mirror)],
+    );
+}
+
+#[test]
+fn a_hard_link_parts_from_a_stranger_and_stays_with_its_own() {
+    keeps(
+        "a = 1, b = 1, c = b",
+        Some("a = 1, b = a, c = a"),
+        &[Command::new(Verb::Mirror)],
+    );
+}
+
+#[test]
+fn moved_files_of_equal_content_do_not_stay_one_file() {
+    keeps(
+        "a = 1 mode 600, b = 1",
+        Some("a = 1, b = a"),
+        &[Command::new(Verb::Move)],
+    );
+}
+
+#[test]
+fn a_name_that_is_refused_does_not_stop_the_other_names_of_its_file() {
+    keeps(
+        "a = 1, b = a",
+        Some("a/, a/x = 2"),
+        &[Command::new(Verb::Copy)],
+    );
+}
+
+#[test]
+fn a_hard_link_takes_the_place_of_a_whole_directory() {
+    keeps(
+        "a = 1, b = a",
+        Some("a = 2, b/, b/x = 3"),
+        &[Command::new(Verb::Mirror)],
+    );
+}
+
+#[test]
+fn what_a_directory_holds_counts_before_a_hard_link_takes_its_place() {
+    let mirror = Command {
+        max_delete: Some(Limit::Entries(1)),
+        ..Command::new(Verb::Mirror)
+    };
+    keeps(
+        "a = 1, b = a",
+        Some("a = 2, b/, b/x = 3, b/y = 4"),
+        &[mirror],
+    );
+}
+
+#[test]
+fn what_is_excluded_keeps_its_directory_from_being_replaced() {
+    complain_of_nothing(&something_fails_in_a_mirror());
+}
+
+#[test]
+fn a_directory_that_stays_for_what_is_excluded_needs_no_question() {
+    let unasked = Command {
+        yes: false,
+        ..without_logs(Verb::Mirror)
+    };
+    let none = Command {
+        max_delete: Some(Limit::Entries(0)),
+        ..without_logs(Verb::Mirror)
+    };
+    keeps(
+        "a = 1",
+        Some("a = 1, d/, d/e/, d/e/x.log = 2"),
+        &[unasked, none],
+    );
+}
+
+#[test]
+fn ignore_existing_leaves_a_file_where_the_source_has_a_directory() {
+    let ignore_existing = |verb| Command {
+        ignore_existing: true,
+        ..Command::new(verb)
+    };
+    keeps(
+        "d/, d/x = 1",
+        Some("d = 2"),
+        &[ignore_existing(Verb::Copy), ignore_existing(Verb::Move)],
+    );
+}
+
+#[test]
+fn a_move_with_rules_still_says_what_cannot_be_carried() {
+    let update = Command {
+        update: true,
+        ..Command::new(Verb::Move)
+    };
+    keeps("a = 1, f = fifo", None, &[update]);
+}
+
+#[test]
+fn a_target_that_is_not_there_differs_from_an_empty_source() {
+    keeps("", None, &[Command::new(Verb::Check)]);
+}
