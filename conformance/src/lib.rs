@@ -29,5 +29,5 @@ pub use crash::{Broken, Promise, is_unfinished, judge_claim, judge_crash, judge_
 pub use environment::{Scratch, is_long, is_root, need_root, need_tool, scaled, seed, skip};
 pub use remove::remove_tree;
 pub use run::{Blit, Ran};
-pub use strace::{Calls, Inject, SyscallCounts, count_syscalls};
+pub use strace::{Calls, Inject, SyscallCounts, count_syscalls, count_syscalls_by_thread};
 pub use volume::{FileSystem, Mounted};

@@ -10,7 +10,7 @@ use std::process::Command;
 
 use blit_conform::power::Recording;
 use blit_conform::tree::Random;
-use blit_conform::{FileSystem, Promise};
+use blit_conform::{FileSystem, Promise, scaled};
 
 /// Plants an old file, records `script` with the new one as `$1` and the target as `$2`, and answers
 /// with everything that the bench says about it.
@@ -26,7 +26,7 @@ fn verdict(kind: FileSystem, script: &str) -> Option<BTreeSet<(String, Promise)>
         |root| shell(script, &new.path("file"), &root.join("0")),
     );
     let mut broken = BTreeSet::new();
-    for crash in recording.crashes(1, 25) {
+    for crash in recording.crashes(1, scaled(10, 40)) {
         for it in recording.judge(&crash, |_, _| Vec::new()) {
             eprintln!("{kind:?}: {crash}: {it}");
             broken.insert((String::from_utf8(it.path).unwrap(), it.promise));

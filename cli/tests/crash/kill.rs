@@ -1,8 +1,10 @@
 //! T3: SIGKILL at every system call that changes something. Each name holds the old or the new
 //! content, and the same command again ends as if nothing had happened.
 
+use std::collections::BTreeMap;
+
 use blit_conform::tree::Random;
-use blit_conform::{FileSystem, Inject, SyscallCounts, count_syscalls, need_tool, scaled, seed};
+use blit_conform::{FileSystem, Inject, count_syscalls_by_thread, need_tool, scaled, seed};
 
 use crate::arena::{Arena, Planted};
 use crate::workload::{BATCH, COPY, COPY_OVER, MIRROR, MOVE, Workload};
@@ -99,7 +101,7 @@ fn sweep(workload: &Workload, kind: FileSystem, twice: bool) {
     let seed = seed();
     let mut random = Random::new(seed);
     let planted = arena.plant(workload);
-    let counts = count_syscalls(&planted.blit().command());
+    let counts = count_syscalls_by_thread(&planted.blit().command(), MUTATING);
     let new = planted.now();
     drop(planted);
     let all = points(&counts);
@@ -152,10 +154,9 @@ fn killed(planted: &Planted<'_>, call: &str, nth: usize) -> bool {
     ran.signal == Some(9)
 }
 
-/// Every call by name and number. `strace` counts for each thread, so that a number which no single
-/// thread reaches does not kill.
-fn points(counts: &SyscallCounts) -> Vec<(&'static str, usize)> {
-    let made = |call: &str| counts.get(call).map_or(0, |it| it.made as usize);
+/// Every call by name and number, up to the most that one thread made: `strace` counts for each.
+fn points(counts: &BTreeMap<String, usize>) -> Vec<(&'static str, usize)> {
+    let made = |call: &str| counts.get(call).copied().unwrap_or(0);
     MUTATING
         .iter()
         .flat_map(|call| (1..=made(call)).map(|nth| (*call, nth)))

@@ -3,6 +3,7 @@
 use std::fs;
 use std::os::unix::fs::symlink;
 use std::path::Path;
+use std::sync::OnceLock;
 
 use blit_conform::tree::{Random, edit_tree, many_small_files, random_tree, set_times};
 use blit_conform::{Blit, Snapshot};
@@ -57,7 +58,7 @@ pub(crate) const LARGE_MIRROR: Workload = Workload {
     name: "mirror of a larger tree",
     source: plant_large,
     target: Some(|target| {
-        plant_large(target);
+        plant_many(target);
         edit_tree(target, 5, 60);
         plant_old_and_others(target);
     }),
@@ -114,22 +115,25 @@ fn plant_source(source: &Path) {
     write(source, "was a file/inner", b"now below a directory");
     write(source, "was a link", b"x");
     write(source, "was a link to a directory/inner", b"never outside");
-    write(source, "large", &Random::new(1).bytes(3 << 20));
-    write(source, "middle", &Random::new(2).bytes(90_000));
+    write(source, "large", content(1, 3 << 20));
+    write(source, "middle", content(7, 90_000));
     fs::create_dir(source.join("empty")).unwrap();
     fs::hard_link(source.join("a"), source.join("d/link of a")).unwrap();
     symlink("a", source.join("symlink")).unwrap();
     for index in 0..12 {
-        let content = Random::new(index).bytes(3_000);
-        write(source, &format!("small/{index}"), &content);
+        write(source, &format!("small/{index}"), content(index, 3_000));
     }
 }
 
 fn plant_large(source: &Path) {
-    random_tree(&source.join("random"), 4, 150);
-    many_small_files(&source.join("many"), 200);
+    plant_many(source);
     plant_source(source);
-    write(source, "very large", &Random::new(5).bytes(9 << 20));
+    write(source, "very large", content(2, 5 << 20));
+}
+
+fn plant_many(root: &Path) {
+    random_tree(&root.join("random"), 4, 100);
+    many_small_files(&root.join("many"), 100);
 }
 
 fn plant_old(target: &Path) {
@@ -137,7 +141,7 @@ fn plant_old(target: &Path) {
     write(target, "d/b", b"old");
     write(target, "d/extra", b"old");
     write(target, "extra", b"old");
-    write(target, "large", &Random::new(3).bytes(2 << 20));
+    write(target, "large", content(3, 2 << 20));
     for index in 0..6 {
         write(target, &format!("small/{index}"), b"old");
     }
@@ -152,6 +156,13 @@ fn plant_old_and_others(target: &Path) {
     write(target, "was a file", b"old");
     symlink("a", target.join("was a link")).unwrap();
     symlink("../outside", target.join("was a link to a directory")).unwrap();
+}
+
+/// Content that is made once, because that takes longer than writing it.
+fn content(number: usize, size_bytes: usize) -> &'static [u8] {
+    static POOL: OnceLock<Vec<u8>> = OnceLock::new();
+    let pool = POOL.get_or_init(|| Random::new(1).bytes(6 << 20));
+    &pool[number * 4_111..][..size_bytes]
 }
 
 fn write(root: &Path, name: &str, content: &[u8]) {
