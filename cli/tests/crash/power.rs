@@ -105,7 +105,7 @@ impl<'a> Bench<'a> {
     }
 
     fn judge(&self, crash: &Crash, again: bool) -> impl Iterator<Item = Broken> {
-        let (old, new) = (self.recording.old(), self.recording.new());
+        let (old, new) = (self.recording.before(), self.recording.claimed());
         let broken = self.recording.judge(crash, |root, now| {
             let mut broken = Vec::new();
             if self.workload.verb == "move" {
@@ -135,7 +135,7 @@ impl<'a> Bench<'a> {
         if !has_ended_well(self.workload, &ran) {
             note(TARGET.into(), ran.to_string());
         }
-        let new = self.recording.new();
+        let new = self.recording.claimed();
         for it in new.differences(&Snapshot::of(root), Options::exact()) {
             let is_ours = is_unfinished(&it.path) || !it.path.starts_with(TARGET.as_bytes());
             if !is_ours && !is_known_of(self.workload, it.what, &it.path, new) {

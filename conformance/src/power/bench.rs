@@ -51,13 +51,13 @@ impl Recording {
 
     /// The tree before the program ran.
     #[must_use]
-    pub const fn old(&self) -> &Snapshot {
+    pub const fn before(&self) -> &Snapshot {
         &self.old
     }
 
     /// The tree when it claimed to be done.
     #[must_use]
-    pub const fn new(&self) -> &Snapshot {
+    pub const fn claimed(&self) -> &Snapshot {
         &self.new
     }
 
