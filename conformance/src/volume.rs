@@ -53,15 +53,6 @@ impl FileSystem {
         }
     }
 
-    /// What it takes for granted that a disk writes as a whole. The superblock of btrfs has 4 KiB and
-    /// nothing to repair it.
-    pub(crate) const fn sector_bytes(self) -> usize {
-        match self {
-            Self::Ext4 | Self::Xfs => 512,
-            Self::Btrfs => 4096,
-        }
-    }
-
     /// Makes an empty one in a new file at `image`.
     ///
     /// # Panics
@@ -154,5 +145,6 @@ fn run(command: &mut Command) -> io::Result<()> {
         return Ok(());
     }
     let said = String::from_utf8_lossy(&output.stderr);
-    Err(io::Error::other(format!("{command:?}: {}", said.trim())))
+    let program = command.get_program().display();
+    Err(io::Error::other(format!("{program}: {}", said.trim())))
 }

@@ -1,7 +1,11 @@
 //! Runs a program on disks that are recorded, and looks at what a power loss would have left.
 
+use std::fs::OpenOptions;
 use std::io;
+use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
+use std::sync::mpsc::{Receiver, RecvTimeoutError};
+use std::time::Duration;
 
 use super::{Crash, Image, Log, Recorder};
 use crate::volume::{FileSystem, Mounted};
@@ -64,8 +68,7 @@ impl Recording {
     /// That many crashes by `seed`, the most telling first.
     #[must_use]
     pub fn crashes(&self, seed: u64, count: usize) -> Vec<Crash> {
-        let sectors = self.kinds.iter().map(|it| it.sector_bytes());
-        self.log.crashes(seed, count, sectors.max().unwrap_or(512))
+        self.log.crashes(seed, count, SECTOR_BYTES)
     }
 
     /// Mounts what `crash` leaves, which the file system repairs, and shows it to `look`.
@@ -97,6 +100,7 @@ impl Recording {
                 broken.extend(judge_claim(&self.new, &now));
             }
             broken.extend(more(root, &now));
+            broken.retain(|it| !it.path.ends_with(NEIGHBOUR.as_bytes()));
             broken
         });
         judged.unwrap_or_else(|error| {
@@ -161,6 +165,9 @@ impl<'a> Place<'a> {
             kind.make(&self.image(disk));
         }
         let mounted = self.mounted().expect("new file systems");
+        for path in self.neighbours() {
+            std::fs::write(path, "x").expect("a file of somebody else");
+        }
         plant(&self.root);
         let old = Snapshot::of(&self.root);
         unmount(mounted);
@@ -174,15 +181,49 @@ impl<'a> Place<'a> {
         let mounted = self
             .mount(|disk| recorder.file(disk))
             .expect("recorded disks");
-        run(&self.root);
-        recorder.claim();
+        std::thread::scope(|scope| {
+            // Dropped when the run is over, also if it panics.
+            let (_running, over) = std::sync::mpsc::channel::<()>();
+            scope.spawn(|| self.commit_often(over));
+            run(&self.root);
+            recorder.claim();
+        });
         let new = Snapshot::of(&self.root);
         unmount(mounted);
         (recorder.finish().expect("nobody uses the disks"), new)
     }
 }
 
+impl Place<'_> {
+    /// Somebody else works on the same disks and syncs one file of his again and again, so that the
+    /// journal commits at any moment: what is only safe in one piece with the next sync is found.
+    fn commit_often(&self, over: Receiver<()>) {
+        while let Err(RecvTimeoutError::Timeout) = over.recv_timeout(PAUSE) {
+            for path in self.neighbours() {
+                let file = OpenOptions::new().write(true).open(path);
+                let file = file.expect("it was planted");
+                file.write_all_at(b"x", 0).expect("there is room");
+                file.sync_all().expect("it can be synced");
+            }
+        }
+    }
+
+    fn neighbours(&self) -> impl Iterator<Item = PathBuf> {
+        (0..self.kinds.len()).map(|disk| self.root.join(format!("{disk}/{NEIGHBOUR}")))
+    }
+}
+
+/// The file of somebody else on each disk, which the program has nothing to do with.
+const NEIGHBOUR: &str = "neighbour";
+
+/// Often enough for tens of commits in a run, and seldom enough for the run to come forward.
+const PAUSE: Duration = Duration::from_millis(5);
+
 fn unmount(mounted: Vec<Mounted>) {
     let unmounted = mounted.into_iter().try_for_each(Mounted::unmount);
     unmounted.expect("nobody works in it");
 }
+
+/// What a disk writes as a whole, and what file systems take for granted: the superblocks of ext4 and
+/// btrfs and the blocks of XFS have nothing to repair them if they are torn in smaller pieces.
+const SECTOR_BYTES: usize = 4096;
