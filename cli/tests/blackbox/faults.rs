@@ -3,11 +3,10 @@
 use blit_conform::tree::{Random, random_tree};
 use blit_conform::{
     Difference, Inject, Options, Ran, Snapshot, What, assert_same, compare, count_syscalls,
-    need_tool, scaled,
+    is_unfinished, need_tool, scaled,
 };
 
 use crate::bench::{Pair, write};
-use crate::kill::is_ours;
 
 /// Which calls fail how.
 struct Fault {
@@ -151,7 +150,7 @@ fn was_not_loaded(ran: &Ran) -> bool {
 
 /// Here metadata may be what failed; the content is one of the two all the same.
 fn content_is_old_or_new(old: &Snapshot, new: &Snapshot, now: &Snapshot) -> Result<(), String> {
-    for path in now.paths().iter().filter(|path| !is_ours(path)) {
+    for path in now.paths().iter().filter(|path| !is_unfinished(path)) {
         let is = now.content_of(path);
         if is != old.content_of(path) && is != new.content_of(path) {
             return Err(format!("{} holds {is:?}", path.escape_ascii()));

@@ -17,7 +17,6 @@ mod faults;
 mod filesystems;
 mod flip;
 mod json;
-mod kill;
 mod mirror;
 mod move_;
 mod permissions;

@@ -1,7 +1,8 @@
 //! The last part of a move: removes from the source exactly what is committed at the target.
 
 use blit_contract::{
-    Durability, Entry, ErrorKind, Item, ItemOp, Preserve, RelPath, Result, Side, WritePolicy,
+    Durability, Entry, ErrorKind, Item, ItemOp, Preserve, RelPath, Result, Side, SyncScope,
+    WritePolicy,
 };
 
 use super::listing::source_path;
@@ -31,6 +32,10 @@ pub(super) async fn remove(
                 removed += remove_batch(session, source, items).await?;
             }
         }
+    }
+    // Success says that everything is as it shall be, and what is gone stays gone if the power fails.
+    if removed > 0 {
+        source.store.sync(&session.cx, SyncScope::Tree).await?;
     }
     Ok(removed)
 }

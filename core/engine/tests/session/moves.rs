@@ -39,3 +39,28 @@ async fn a_file_that_is_at_the_target_already_is_compared_by_content_before_it_g
     assert_eq!(target.content("differs").unwrap(), "differs");
     assert!(source.paths().is_empty());
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_move_has_removed_is_made_durable_before_it_ends() {
+    let source = tree(&["a", "d/b"]).with_record();
+    let target = MemStore::new();
+    let outcome = Run::new(Verb::Move, &source, &target).run().await;
+    assert!(outcome.report.is_clean(), "{:?}", outcome.report);
+    let calls: Vec<Operation> = source.calls().iter().map(|call| call.operation).collect();
+    let last_of = |operation| calls.iter().rposition(|call| *call == operation);
+    assert!(last_of(Operation::Delete).is_some());
+    assert!(
+        last_of(Operation::Sync) > last_of(Operation::Delete),
+        "{calls:?}"
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_removal_that_cannot_be_made_durable_is_no_success() {
+    let faults = Faults::new().with(Fault::fail(Operation::Sync, ErrorKind::Io));
+    let source = tree(&["a"]).with_faults(faults);
+    let target = MemStore::new();
+    let outcome = Run::new(Verb::Move, &source, &target).run().await;
+    assert!(!outcome.report.is_clean(), "{:?}", outcome.report);
+    assert_eq!(target.paths(), ["a"]);
+}
