@@ -20,7 +20,7 @@ pub(crate) fn slug_of(side: Side, kind: ErrorKind) -> Slug {
         (Side::Source, ErrorKind::Io) => Slug::IoSource,
         (Side::Target, ErrorKind::Io) => Slug::IoTarget,
         (_, ErrorKind::NoSpace) => Slug::SpaceFull,
-        (_, ErrorKind::NotFound | ErrorKind::Vanished) => Slug::DataVanished,
+        (Side::Source, ErrorKind::NotFound | ErrorKind::Vanished) => Slug::DataVanished,
         (_, ErrorKind::ReadOnly) => Slug::PermReadonly,
         (_, ErrorKind::TooLarge) => Slug::NameTooLarge,
         (_, ErrorKind::Unsupported) => Slug::EntryUnsupported,

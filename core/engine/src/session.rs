@@ -210,7 +210,7 @@ impl Session {
     pub(crate) async fn scan_problem(&self, side: Side, error: Error) {
         let path = error.path().cloned().unwrap_or_default();
         self.progress.problems.add(1);
-        if error.kind() == ErrorKind::Vanished {
+        if side == Side::Source && error.kind() == ErrorKind::Vanished {
             self.note(|report| report.ends.add(EndState::Vanished));
         }
         self.report_problem(Problem::new(side, path, error)).await;
