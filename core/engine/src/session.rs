@@ -64,11 +64,21 @@ async fn drive(session: &Arc<Session>, job: Job) {
     roles.spawn(async move { (Side::Target, target.run(target_end).await) });
     let heartbeat = session.heartbeat();
     tokio::pin!(heartbeat);
+    let mut echo = None;
     loop {
         tokio::select! {
             ended = roles.join_next() => match ended {
-                None => return,
+                None => {
+                    if let Some((side, error)) = echo.take() {
+                        session.fail(side, error);
+                    }
+                    return;
+                }
                 Some(Ok((_, Ok(())))) => {}
+                // Who hears his peer hang up does not know why; the peer does, and is about to say it.
+                Some(Ok((side, Err(error)))) if error.kind() == ErrorKind::Unreachable => {
+                    echo.get_or_insert((side, error));
+                }
                 Some(Ok((side, Err(error)))) => session.fail(side, error),
                 Some(Err(error)) => session.stop(Stop::Internal(broken_task(error))),
             },
