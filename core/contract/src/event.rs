@@ -216,7 +216,7 @@ impl Problem {
     pub fn end_state(&self) -> EndState {
         match self.error.kind() {
             crate::ErrorKind::Changed => EndState::Changed,
-            // At the target nothing may vanish: what was to be written there is not there.
+            // At the target nothing that is copied can vanish: what it goes into is missing.
             crate::ErrorKind::Vanished if self.side == Side::Source => EndState::Vanished,
             _ => EndState::Failed,
         }

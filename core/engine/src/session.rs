@@ -104,11 +104,21 @@ async fn drive(session: &Arc<Session>, job: Job) {
 async fn play(session: &Arc<Session>, mut roles: JoinSet<(Side, Result<()>)>) {
     let heartbeat = session.heartbeat();
     tokio::pin!(heartbeat);
+    let mut echo = None;
     loop {
         tokio::select! {
             ended = roles.join_next() => match ended {
-                None => return,
+                None => {
+                    if let Some((side, error)) = echo.take() {
+                        session.fail(side, error);
+                    }
+                    return;
+                }
                 Some(Ok((_, Ok(())))) => {}
+                // Who hears his peer hang up does not know why; the peer does, and is about to say it.
+                Some(Ok((side, Err(error)))) if error.kind() == ErrorKind::Unreachable => {
+                    echo.get_or_insert((side, error));
+                }
                 Some(Ok((side, Err(error)))) => session.fail(side, error),
                 Some(Err(error)) => session.stop(Stop::Internal(broken_task(error))),
             },
@@ -266,7 +276,7 @@ impl Session {
     pub(crate) async fn scan_problem(&self, side: Side, error: Error) {
         let path = error.path().cloned().unwrap_or_default();
         self.progress.problems.add(1);
-        if error.kind() == ErrorKind::Vanished && side == Side::Source {
+        if side == Side::Source && error.kind() == ErrorKind::Vanished {
             self.note(|report| report.ends.add(EndState::Vanished));
         }
         self.report_problem(Problem::new(side, path, error)).await;

@@ -15,7 +15,7 @@ mod room;
 
 pub(crate) use needs::Needs;
 
-use std::sync::Arc;
+use std::{collections::HashSet, sync::Arc};
 
 use blit_contract::{
     Connection, Error, ErrorKind, History, Phase, RelPath, Result, Side, Store, SyncScope,
@@ -59,6 +59,8 @@ pub(crate) struct Site {
     unfinished: Mutex<Spool<finish::Unfinished>>,
     /// Entries that are safe here; kept only for `move`.
     settled: Mutex<Spool<(RelPath, blit_contract::Entry)>>,
+    /// Directories among them whose metadata could not be set in the end.
+    unsettled: Mutex<HashSet<RelPath>>,
 }
 
 impl TargetRole {
@@ -167,6 +169,7 @@ impl TargetRole {
             links: Mutex::default(),
             unfinished: Mutex::default(),
             settled: Mutex::default(),
+            unsettled: Mutex::default(),
         }
     }
 
@@ -232,9 +235,12 @@ impl TargetRole {
         machine: &mut Machine,
     ) -> Result<()> {
         let settled = std::mem::take(&mut *site.settled.lock());
+        let unsettled = std::mem::take(&mut *site.unsettled.lock());
         if !site.session.is_stopped() && !site.session.options.is_read_only() {
             for at in 0..settled.blocks() {
-                for chunk in settled.block(at)?.chunks(SETTLED_MAX) {
+                let mut block = settled.block(at)?;
+                block.retain(|(path, _)| !unsettled.contains(path));
+                for chunk in block.chunks(SETTLED_MAX) {
                     let entries = chunk.iter().cloned();
                     let settled = entries.map(|(path, entry)| Settled { path, entry });
                     let message = Message::Settled(settled.collect());
@@ -261,6 +267,11 @@ impl Site {
             self.settled.lock().push((path.clone(), entry.clone()))?;
         }
         Ok(())
+    }
+
+    /// Takes back that a directory is safe here: its source keeps the metadata that this side lacks.
+    fn unsettle(&self, path: &RelPath) {
+        self.unsettled.lock().insert(path.clone());
     }
 
     /// Brings an entry to a bad end on this side.

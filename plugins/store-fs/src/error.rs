@@ -11,7 +11,7 @@ pub(crate) fn error(op: &'static str, cause: &io::Error) -> Error {
     let plain = Error::from_io(op, cause);
     match kind(cause) {
         Some(kind) if kind != plain.kind() => {
-            let with_kind = Error::new(kind, op).because(detail(kind, cause));
+            let with_kind = Error::new(kind, op).because(detail(cause));
             match cause.raw_os_error() {
                 Some(number) => with_kind.with_os(number),
                 None => with_kind,
@@ -26,7 +26,9 @@ fn kind(cause: &io::Error) -> Option<ErrorKind> {
     Some(match cause.raw_os_error()? {
         // What a resolution answers when a directory on the way became a link or something else.
         errno::LOOP | errno::NOTDIR | errno::XDEV => ErrorKind::Changed,
-        errno::NOENT | errno::STALE => ErrorKind::Vanished,
+        // Gone, or replaced by another of its name: who looks again will see.
+        errno::STALE => ErrorKind::Changed,
+        errno::NOENT => ErrorKind::Vanished,
         errno::PERM => ErrorKind::Denied,
         errno::OPNOTSUPP | errno::NOSYS | errno::MLINK => ErrorKind::Unsupported,
         errno::FBIG | errno::NAMETOOLONG => ErrorKind::TooLarge,
@@ -35,9 +37,11 @@ fn kind(cause: &io::Error) -> Option<ErrorKind> {
     })
 }
 
-fn detail(kind: ErrorKind, cause: &io::Error) -> String {
-    match kind {
-        ErrorKind::Changed => format!("a directory on the way was replaced: {cause}"),
+fn detail(cause: &io::Error) -> String {
+    match cause.raw_os_error() {
+        Some(errno::LOOP | errno::NOTDIR | errno::XDEV) => {
+            format!("a directory on the way was replaced: {cause}")
+        }
         _ => cause.to_string(),
     }
 }

@@ -3,7 +3,9 @@
 
 use std::{io, sync::Arc};
 
-use blit_contract::{Cx, Entry, Error, ErrorKind, Name, RelPath, Replace, Result, WritePolicy};
+use blit_contract::{
+    Cx, Entry, Error, ErrorKind, Name, RelPath, Replace, Result, Retry, WritePolicy,
+};
 
 use crate::{
     delete,
@@ -46,6 +48,7 @@ impl Newcomer<'_> {
                 // new object is whole.
                 let parent = self.path.parent().cloned().unwrap_or_default();
                 delete::tree(self.tree, self.cx, &parent.join(self.hidden.clone()), old)
+                    .map_err(at_last)
             }
         }
     }
@@ -169,5 +172,21 @@ impl Newcomer<'_> {
                 "the {} there was replaced meanwhile",
                 old.kind.word()
             ))
+    }
+}
+
+/// An error after the new object has got its name: nobody shall read its source once more for it, and
+/// then find it in its own way.
+fn at_last(error: Error) -> Error {
+    if error.kind().retry() == Retry::Never {
+        return error;
+    }
+    let mut told = Error::new(ErrorKind::Conflict, error.op()).because(error.to_string());
+    if let Some(path) = error.path() {
+        told = told.at(path);
+    }
+    match error.os() {
+        Some(errno) => told.with_os(errno),
+        None => told,
     }
 }

@@ -124,6 +124,13 @@ fn a_single_failure_is_told_in_the_singular() {
 }
 
 #[test]
+fn what_is_missing_at_the_target_is_a_failure() {
+    let lost = with_problems(outcome(&[], 0), Side::Target, ErrorKind::Vanished, &["a"]);
+    assert_eq!(lost.exit(), Exit::Partial);
+    assert_eq!(lost.failed(), 1);
+}
+
+#[test]
 fn what_only_vanished_is_no_failure() {
     let vanished = with_problems(
         outcome(&[], 0),

@@ -100,9 +100,13 @@ async fn finish(site: &Site, batch: &[Unfinished]) -> Result<()> {
                     end(site, &directory.path, applied.changed).await;
                 }
             }
-            Err(error) if directory.is_end => site.problem(&directory.path, error, 0).await,
+            Err(error) if directory.is_end => {
+                site.unsettle(&directory.path);
+                site.problem(&directory.path, error, 0).await;
+            }
             // The directory itself came to its end before.
             Err(error) => {
+                site.unsettle(&directory.path);
                 let error = error.at(&directory.path);
                 session.scan_problem(Side::Target, error).await;
             }
