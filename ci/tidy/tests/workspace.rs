@@ -41,6 +41,15 @@ fn the_rules_see_every_crate_and_its_files() {
 }
 
 #[test]
+fn the_rules_see_a_module_that_is_called_target() {
+    let workspace = workspace();
+    let found = workspace
+        .sources()
+        .any(|(_, it)| it.path == "core/engine/src/target/judge.rs");
+    assert!(found);
+}
+
+#[test]
 fn the_rules_see_the_edges_between_crates() {
     let workspace = workspace();
     let engine = workspace.crates.iter().find(|it| it.path == "core/engine");
