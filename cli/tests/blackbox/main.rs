@@ -22,6 +22,7 @@ mod mirror;
 mod move_;
 mod permissions;
 mod pipes;
+mod promises;
 mod slashes;
 mod syscalls;
 mod trees;

@@ -5,6 +5,8 @@
 mod linux;
 mod listing;
 #[cfg(not(feature = "portable-sys"))]
+mod partials;
+#[cfg(not(feature = "portable-sys"))]
 mod promises;
 mod reading;
 #[cfg(not(feature = "portable-sys"))]

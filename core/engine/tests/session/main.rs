@@ -9,4 +9,5 @@ mod copy;
 mod faults;
 mod mirror;
 mod moves;
+mod promises;
 mod support;
