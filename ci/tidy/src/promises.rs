@@ -1,7 +1,7 @@
 //! What blit promises: each sentence stands in a table with the tests that hold it, and the manual's
 //! page is written from that table.
 
-use crate::{SourceFile, Workspace};
+use crate::{Test, Workspace};
 use serde::Deserialize;
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -142,14 +142,14 @@ fn tests(promise: &Promise, workspace: &Workspace) -> Vec<String> {
             found.push(format!("{TABLE}: {id} names {file}, which is not there"));
             continue;
         };
-        let wrong = names.iter().filter_map(|name| wrong_with(name, source));
+        let tests = source.tests();
+        let wrong = names.iter().filter_map(|name| wrong_with(name, &tests));
         found.extend(wrong.map(|it| format!("{TABLE}: {id} names {it} in {file}")));
     }
     found
 }
 
-fn wrong_with(name: &str, source: &SourceFile) -> Option<String> {
-    let tests = source.tests();
+fn wrong_with(name: &str, tests: &[Test]) -> Option<String> {
     match tests.iter().find(|it| it.name == name) {
         None => Some(format!("{name}, which is no test")),
         Some(test) if test.is_ignored => Some(format!("{name}, which does not run")),

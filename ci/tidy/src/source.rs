@@ -157,11 +157,13 @@ fn walk(tokens: TokenStream, visit: &mut impl FnMut(&Ident)) {
 
 /// A function is a test when an attribute before it ends in `test`: `#[test]`, `#[tokio::test(…)]`.
 fn gather_tests(tokens: TokenStream, found: &mut Vec<Test>) {
-    let (mut is_test, mut is_ignored, mut last) = (false, false, String::new());
+    let (mut is_test, mut is_ignored) = (false, false);
+    let (mut after_hash, mut after_fn) = (false, false);
     for token in tokens {
-        let word = token.to_string();
+        let is_hash = matches!(&token, TokenTree::Punct(it) if it.as_char() == '#');
+        let is_fn = matches!(&token, TokenTree::Ident(it) if it == "fn");
         match token {
-            TokenTree::Group(it) if last == "#" && it.delimiter() == Delimiter::Bracket => {
+            TokenTree::Group(it) if after_hash && it.delimiter() == Delimiter::Bracket => {
                 let attribute = path_end(it.stream());
                 is_test |= attribute == "test";
                 is_ignored |= attribute == "ignore";
@@ -172,13 +174,13 @@ fn gather_tests(tokens: TokenStream, found: &mut Vec<Test>) {
                     (is_test, is_ignored) = (false, false);
                 }
             }
-            TokenTree::Ident(name) if last == "fn" && is_test => found.push(Test {
+            TokenTree::Ident(name) if after_fn && is_test => found.push(Test {
                 name: name.to_string(),
                 is_ignored,
             }),
             _ => {}
         }
-        last = word;
+        (after_hash, after_fn) = (is_hash, is_fn);
     }
 }
 
