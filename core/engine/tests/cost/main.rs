@@ -10,6 +10,7 @@
     reason = "helpers of tests: a set-up that fails is a failed test, and figures are said aloud"
 )]
 
+mod first_byte;
 mod instructions;
 mod memory;
 mod sink;

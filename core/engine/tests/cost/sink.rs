@@ -1,5 +1,7 @@
 //! A target that costs nothing: it takes everything and keeps nothing, and may look like a tree.
 
+use std::fmt;
+
 use async_trait::async_trait;
 use blit_contract::{
     Applied, Cx, Demands, Descriptor, Entry, EntryBatch, Error, ErrorKind, Identity, ListOptions,
@@ -16,17 +18,41 @@ static DESCRIPTOR: Descriptor = Descriptor::new("store-sink", "0", &[]);
 #[derive(Debug)]
 pub(crate) struct Sink {
     like: Option<SyntheticStore>,
+    alarm: Option<Alarm>,
+}
+
+/// What is done whenever content comes.
+struct Alarm(Box<dyn Fn() + Send + Sync>);
+
+impl fmt::Debug for Alarm {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Alarm")
+    }
 }
 
 impl Sink {
     /// One in which nothing is.
     pub(crate) fn empty() -> Self {
-        Self { like: None }
+        Self {
+            like: None,
+            alarm: None,
+        }
+    }
+
+    /// One in which nothing is, and that tells when content comes.
+    pub(crate) fn telling(tell: impl Fn() + Send + Sync + 'static) -> Self {
+        Self {
+            like: None,
+            alarm: Some(Alarm(Box::new(tell))),
+        }
     }
 
     /// One that looks like `tree`, and lies elsewhere.
     pub(crate) fn like(tree: SyntheticStore) -> Self {
-        Self { like: Some(tree) }
+        Self {
+            like: Some(tree),
+            alarm: None,
+        }
     }
 }
 
@@ -97,6 +123,9 @@ impl Store for Sink {
         _: WritePolicy,
         files: Vec<SmallFile>,
     ) -> Result<Vec<Result<Staged>>> {
+        if let Some(Alarm(tell)) = &self.alarm {
+            tell();
+        }
         let stage = |file: SmallFile| {
             let size = file.content.len() as u64;
             Ok(Staged::new(file.path, size, Box::new(file.entry)))

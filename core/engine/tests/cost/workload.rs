@@ -130,24 +130,34 @@ impl Workload {
 }
 
 async fn session(verb: Verb, source: SyntheticStore, target: Sink) -> Report {
+    run(verb, source, |_| target).await
+}
+
+/// Runs a session whose target may look at the job.
+pub(crate) async fn run(
+    verb: Verb,
+    source: SyntheticStore,
+    target: impl FnOnce(&Job) -> Sink,
+) -> Report {
     let (events, mut heard) = mpsc::channel(64);
     let listening = tokio::spawn(async move { while heard.recv().await.is_some() {} });
     let source = Source {
         store: Arc::new(source),
         top: Top::Contents,
     };
-    let target = Target {
-        store: Arc::new(target),
+    let nowhere = Target {
+        store: Arc::new(Sink::empty()),
     };
     let mut job = Job::new(
         source,
         Arc::new(DefaultPlanner::default()),
         blit_transport_mem::pair(),
-        target,
+        nowhere,
         Options::new(verb),
         events,
     );
     job.confirm = Arc::new(AlwaysYes);
+    job.target.store = Arc::new(target(&job));
     let report = blit_engine::run(job).await;
     listening.await.unwrap();
     report
