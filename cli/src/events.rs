@@ -471,11 +471,7 @@ mod tests {
     #[test]
     fn the_published_schema_is_the_one_of_these_types() {
         let published = include_str!("../../docs/schema/events.v1.json");
-        assert_eq!(
-            published,
-            schema(),
-            "write it anew: blit schema > docs/schema/events.v1.json"
-        );
+        assert_eq!(published, schema(), "write it anew: cargo xtask docs");
     }
 
     #[test]

@@ -22,6 +22,11 @@ pub enum Peer {
     Rsync,
     /// Two `tar` with a pipe between them.
     Tar,
+    /// The same blit, without reading back.
+    Unverified,
+    /// A walk through both trees that looks at every entry and does nothing else: the limit for a
+    /// mirror that changes nothing.
+    Walk,
     /// `xcp -r`.
     Xcp,
 }
@@ -35,11 +40,22 @@ pub enum Action {
     Mirror,
 }
 
+impl Action {
+    fn verb(self) -> &'static str {
+        match self {
+            Self::Copy => "copy",
+            Self::Mirror => "mirror",
+        }
+    }
+}
+
 /// Who runs.
 #[derive(Clone, Debug)]
 pub enum Contender {
     /// The blit at this path.
     Blit(PathBuf),
+    /// The same, which reads everything back from storage.
+    Verifying(PathBuf),
     /// Somebody else.
     Peer(Peer),
 }
@@ -49,7 +65,7 @@ impl Contender {
     #[must_use]
     pub fn name(&self) -> &'static str {
         match self {
-            Self::Blit(_) => "blit",
+            Self::Blit(_) | Self::Verifying(_) => "blit",
             Self::Peer(peer) => peer.name(),
         }
     }
@@ -66,7 +82,7 @@ impl Contender {
         target: &Path,
     ) -> eyre::Result<Vec<OsString>> {
         let blit = match self {
-            Self::Blit(path) => path,
+            Self::Blit(path) | Self::Verifying(path) => path,
             Self::Peer(peer) => return peer.command(action, source, target),
         };
         let verb: &[&str] = match action {
@@ -77,6 +93,9 @@ impl Contender {
         command.extend(verb.iter().map(OsString::from));
         // The slash: the contents of the source, not the source by name.
         command.extend([source.join("").into(), target.into()]);
+        if let Self::Verifying(_) = self {
+            command.push("--verify".into());
+        }
         Ok(command)
     }
 
@@ -86,8 +105,10 @@ impl Contender {
     /// When it does not run.
     pub fn version(&self) -> eyre::Result<String> {
         let program = match self {
-            Self::Blit(path) => path.clone().into_os_string(),
+            Self::Blit(path) | Self::Verifying(path) => path.clone().into_os_string(),
             Self::Peer(Peer::CopyFileRange) => return Ok("system call".to_owned()),
+            Self::Peer(Peer::Unverified) => return Ok("the same".to_owned()),
+            Self::Peer(Peer::Walk) => return Ok("system calls".to_owned()),
             Self::Peer(peer) => peer.program(),
         };
         let said = shell::output(Command::new(program).arg("--version"))?;
@@ -105,6 +126,8 @@ impl Peer {
             Self::Cpz => "cpz",
             Self::Rsync => "rsync -a",
             Self::Tar => "tar | tar",
+            Self::Unverified => "blit without --verify",
+            Self::Walk => "walk",
             Self::Xcp => "xcp -r",
         }
     }
@@ -112,7 +135,9 @@ impl Peer {
     fn program(self) -> OsString {
         let from_registry = |name| Path::new(PEERS).join("bin").join(name).into_os_string();
         match self {
-            Self::CopyFileRange => std::env::current_exe().unwrap_or_default().into_os_string(),
+            Self::CopyFileRange | Self::Unverified | Self::Walk => {
+                std::env::current_exe().unwrap_or_default().into_os_string()
+            }
             Self::Cp => "cp".into(),
             Self::Cpz => from_registry("cpz"),
             Self::Rsync => "rsync".into(),
@@ -133,13 +158,14 @@ impl Peer {
             }
             (Action::Copy, Self::Xcp) => Some(r#""$0" -r "$1" "$2""#),
             (Action::Mirror, Self::Rsync) => Some(r#""$0" -a --delete "$1/" "$2/""#),
-            (Action::Mirror, _) => None,
+            (Action::Mirror, Self::Walk) => Some(r#""$0" walk "$1" "$2""#),
+            (Action::Copy, Self::Unverified | Self::Walk) | (Action::Mirror, _) => None,
         }
     }
 
     fn command(self, action: Action, source: &Path, target: &Path) -> eyre::Result<Vec<OsString>> {
         let Some(script) = self.script(action) else {
-            bail!("{} cannot mirror", self.name());
+            bail!("{} cannot {}", self.name(), action.verb());
         };
         let script = format!(r#"{script} && sync -f "$2""#);
         let mut command = vec!["sh".into(), "-c".into(), script.into(), self.program()];
@@ -154,7 +180,8 @@ impl Peer {
     /// When it is missing and cannot be installed.
     pub fn install(self) -> eyre::Result<()> {
         let program = self.program();
-        if self == Self::CopyFileRange || shell::exists(&program.to_string_lossy()) {
+        let is_ours = matches!(self, Self::CopyFileRange | Self::Unverified | Self::Walk);
+        if is_ours || shell::exists(&program.to_string_lossy()) {
             return Ok(());
         }
         let installed = match self {
@@ -201,6 +228,15 @@ mod tests {
         assert_eq!(
             words(&blit, Action::Mirror),
             ["target/release/blit", "mirror", "--yes", "/s/", "/t"]
+        );
+    }
+
+    #[test]
+    fn a_blit_that_verifies_is_told_so() {
+        let blit = Contender::Verifying("blit".into());
+        assert_eq!(
+            words(&blit, Action::Copy),
+            ["blit", "copy", "/s/", "/t", "--verify"]
         );
     }
 

@@ -37,6 +37,9 @@ enum Command {
     /// Touch and free memory
     #[command(hide = true)]
     Touch { size_bytes: usize },
+    /// Look at every entry of both trees
+    #[command(hide = true)]
+    Walk { source: PathBuf, target: PathBuf },
     /// Copy the only file of a folder by the kernel alone
     #[command(hide = true)]
     CopyOnlyFile { source: PathBuf, target: PathBuf },
@@ -82,6 +85,11 @@ fn main() -> eyre::Result<()> {
         }
         Command::Touch { size_bytes } => {
             memory::here(size_bytes);
+            Ok(())
+        }
+        Command::Walk { source, target } => {
+            let entries = raw::walk(&[source, target]).wrap_err("the walk failed")?;
+            println!("{entries} entries");
             Ok(())
         }
         Command::CopyOnlyFile { source, target } => {

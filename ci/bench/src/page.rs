@@ -1,5 +1,6 @@
 //! The results page, written from the results alone. No figure in it is written by hand.
 
+use crate::goal::Reached;
 use crate::results::{Cost, Duel, Results, WorkResult};
 use std::fmt::{self, Write};
 
@@ -17,6 +18,9 @@ wall time through blit's, pair by pair: more than 1 means that blit is faster. W
 more than 15 % from the median, the ratio is *unstable* and no result. Memory is the peak of the
 largest process.
 ";
+
+/// Goal B1: how large the binary may be.
+const BINARY_BYTES_MAX: u64 = 15 << 20;
 
 /// Writes the page.
 #[must_use]
@@ -54,6 +58,16 @@ fn write_facts(page: &mut String, results: &Results) -> fmt::Result {
     writeln!(page, "| kernel | {} |", machine.kernel)?;
     writeln!(page, "| seed | {} |", results.seed)?;
     writeln!(page, "| again | `{}` |", results.command)?;
+    let reached = match results.binary_bytes <= BINARY_BYTES_MAX {
+        true => Reached::Met,
+        false => Reached::Missed,
+    };
+    writeln!(
+        page,
+        "| binary (B1) | {}; goal ≤ {}: {reached} |",
+        size(results.binary_bytes),
+        size(BINARY_BYTES_MAX)
+    )?;
     for (name, version) in &results.versions {
         writeln!(page, "| {} | {} |", cell(name), cell(version))?;
     }
@@ -165,7 +179,7 @@ mod tests {
         let duel = Duel {
             peer: "tar | tar".to_owned(),
             goal: Some(Goal::Ratio(1.5)),
-            reached: Some(Goal::Ratio(1.5).judge(&ratio, &Spread::of(&[2.0]))),
+            reached: Some(Goal::Ratio(1.5).judge(&ratio, &Spread::of(&[2.0]), &Spread::of(&[5.0]))),
             blit: cost(2.0, &[]),
             other: cost(5.0, &["attributes", "times"]),
             ratio,
@@ -191,6 +205,7 @@ mod tests {
             },
             seed: 4_711,
             divisor: 1,
+            binary_bytes: 12 << 20,
             versions: [("blit".to_owned(), "blit 0.1.0".to_owned())].into(),
             works: vec![work],
         }
@@ -217,6 +232,18 @@ mod tests {
             "{page}"
         );
         assert!(page.contains("2000 files, 11 MiB, on ext4."), "{page}");
+    }
+
+    #[test]
+    fn the_size_of_the_binary_is_judged() {
+        let mut results = results();
+        let page = render(&results);
+        assert!(
+            page.contains("| binary (B1) | 12 MiB; goal ≤ 15 MiB: met |"),
+            "{page}"
+        );
+        results.binary_bytes = (15 << 20) + 1;
+        assert!(render(&results).contains("goal ≤ 15 MiB: missed |"));
     }
 
     #[test]

@@ -18,6 +18,9 @@ pub struct Results {
     pub seed: u64,
     /// The work was divided by this; anything but 1 says nothing about speed.
     pub divisor: u64,
+    /// How large the measured binary is.
+    #[serde(default)]
+    pub binary_bytes: u64,
     /// The contenders, and what they say about their version.
     pub versions: BTreeMap<String, String>,
     /// What was measured, in order.

@@ -52,6 +52,7 @@ pub fn run(
         machine: Machine::this()?,
         seed: settings.seed,
         divisor: settings.divisor,
+        binary_bytes: fs::metadata(&settings.blit)?.len(),
         versions: BTreeMap::from([(blit.name().to_owned(), blit.version()?)]),
         works: Vec::new(),
     };
@@ -179,10 +180,17 @@ impl Place {
         settings: &Settings,
         say: &mut dyn FnMut(&str),
     ) -> Result<Duel, Void> {
-        let mut blit = self
-            .lane(Contender::Blit(settings.blit.clone()))
-            .map_err(Void::Blit)?;
-        let mut other = self.lane(Contender::Peer(peer)).map_err(Void::Peer)?;
+        let path = || settings.blit.clone();
+        let ours = match self.work.verifies() {
+            true => Contender::Verifying(path()),
+            false => Contender::Blit(path()),
+        };
+        let theirs = match peer {
+            Peer::Unverified => Contender::Blit(path()),
+            peer => Contender::Peer(peer),
+        };
+        let mut blit = self.lane(ours, "target-a").map_err(Void::Blit)?;
+        let mut other = self.lane(theirs, "target-b").map_err(Void::Peer)?;
         for turn in 0..=settings.pairs {
             self.turn(&mut blit, turn).map_err(Void::Blit)?;
             self.turn(&mut other, turn).map_err(Void::Peer)?;
@@ -200,7 +208,7 @@ impl Place {
         ));
         Ok(Duel {
             peer: peer.name().to_owned(),
-            reached: goal.map(|goal| goal.judge(&ratio, &blit.wall_s)),
+            reached: goal.map(|goal| goal.judge(&ratio, &blit.wall_s, &other.wall_s)),
             blit,
             other,
             ratio,
@@ -209,13 +217,8 @@ impl Place {
     }
 
     /// A target of its own for each; an update begins with a true copy of the first state.
-    fn lane(&self, contender: Contender) -> eyre::Result<Lane> {
-        let side = if matches!(contender, Contender::Blit(_)) {
-            "a"
-        } else {
-            "b"
-        };
-        let target = self.folder.join(format!("target-{side}"));
+    fn lane(&self, contender: Contender, target: &str) -> eyre::Result<Lane> {
+        let target = self.folder.join(target);
         remove(&target)?;
         if self.work.action() == contender::Action::Mirror {
             shell::output(
@@ -253,7 +256,7 @@ impl Place {
             verify::by_rsync(source, &lane.target)?;
             lane.samples.push(sample);
         }
-        let is_blit = matches!(lane.contender, Contender::Blit(_));
+        let is_blit = !matches!(lane.contender, Contender::Peer(_));
         eyre::ensure!(
             !is_blit || lane.lost.is_empty(),
             "blit lost {:?}",

@@ -62,6 +62,16 @@ impl Tree {
         tree
     }
 
+    /// `count` files without content in directories of a hundred: nothing but entries.
+    #[must_use]
+    pub fn empty_files(count: u64, random: &mut Random) -> Self {
+        let mut tree = Self::small(count, random);
+        for file in &mut tree.files {
+            file.size_bytes = 0;
+        }
+        tree
+    }
+
     /// One file.
     #[must_use]
     pub fn single(size_bytes: u64, random: &mut Random) -> Self {

@@ -18,12 +18,27 @@ pub enum Work {
     L2Reflink,
     /// A mixture.
     L3,
+    /// A mirror that changes nothing.
+    L4,
     /// A mirror after small changes.
     L5,
+    /// A single small file: what starting costs.
+    S1,
+    /// The mixture, read back from storage.
+    V1,
 }
 
 /// Every work, in the order in which it is measured.
-pub const ALL: &[Work] = &[Work::L1, Work::L2, Work::L2Reflink, Work::L3, Work::L5];
+pub const ALL: &[Work] = &[
+    Work::L1,
+    Work::L2,
+    Work::L2Reflink,
+    Work::L3,
+    Work::L4,
+    Work::L5,
+    Work::S1,
+    Work::V1,
+];
 
 impl Work {
     /// As it is called in the table of goals.
@@ -34,7 +49,10 @@ impl Work {
             Self::L2 => "L2",
             Self::L2Reflink => "L2-reflink",
             Self::L3 => "L3",
+            Self::L4 => "L4",
             Self::L5 => "L5",
+            Self::S1 => "S1",
+            Self::V1 => "V1",
         }
     }
 
@@ -46,17 +64,19 @@ impl Work {
             Self::L2 => "one large file",
             Self::L2Reflink => "one large file on a store that shares blocks",
             Self::L3 => "tiny files, a large one, and many up to 10 MiB",
+            Self::L4 => "mirror that changes nothing",
             Self::L5 => "mirror after 1 % of the files changed, 1 % went and 1 % came",
+            Self::S1 => "one small file: what starting costs",
+            Self::V1 => "the mixture of L3 with --verify, against blit without",
         }
     }
 
     /// What the contenders are asked to do.
     #[must_use]
     pub fn action(self) -> Action {
-        if self == Self::L5 {
-            Action::Mirror
-        } else {
-            Action::Copy
+        match self {
+            Self::L4 | Self::L5 => Action::Mirror,
+            _ => Action::Copy,
         }
     }
 
@@ -64,6 +84,12 @@ impl Work {
     #[must_use]
     pub fn shares_blocks(self) -> bool {
         self == Self::L2Reflink
+    }
+
+    /// Whether blit reads everything back from storage.
+    #[must_use]
+    pub fn verifies(self) -> bool {
+        self == Self::V1
     }
 
     /// The peers, and what blit has to reach against them.
@@ -93,7 +119,11 @@ impl Work {
                 (Peer::Xcp, None),
                 (Peer::Tar, None),
             ],
+            // At most 1.1 times as long.
+            Self::L4 => vec![(Peer::Walk, ratio(1.0 / 1.1)), (Peer::Rsync, None)],
             Self::L5 => vec![(Peer::Rsync, ratio(3.0))],
+            Self::S1 => vec![(Peer::Cp, Some(Goal::start()))],
+            Self::V1 => vec![(Peer::Unverified, ratio(1.0 / 1.1))],
         }
     }
 
@@ -105,7 +135,9 @@ impl Work {
         match self {
             Self::L1 => vec![Tree::small(100_000 / divisor, &mut random)],
             Self::L2 | Self::L2Reflink => vec![Tree::single((4 << 30) / divisor, &mut random)],
-            Self::L3 => vec![Tree::mixed(divisor, &mut random)],
+            Self::L3 | Self::V1 => vec![Tree::mixed(divisor, &mut random)],
+            Self::L4 => vec![Tree::empty_files(1_000_000 / divisor, &mut random)],
+            Self::S1 => vec![Tree::single(64, &mut random)],
             Self::L5 => {
                 let before = Tree::small(100_000 / divisor, &mut random);
                 let after = before.edited(&mut random);
@@ -129,7 +161,7 @@ mod tests {
         };
         assert_eq!(
             ALL.iter().map(|it| goals(*it)).collect::<Vec<_>>(),
-            [3, 1, 1, 2, 1]
+            [3, 1, 1, 2, 1, 1, 1, 1]
         );
     }
 
@@ -137,6 +169,10 @@ mod tests {
     fn every_peer_can_do_what_it_is_asked() {
         for work in ALL {
             for (peer, _) in work.duels() {
+                if peer == Peer::Unverified {
+                    // Another blit: what it does is asked of it in the same words.
+                    continue;
+                }
                 let contender = crate::contender::Contender::Peer(peer);
                 let place = std::path::Path::new("/p");
                 assert!(

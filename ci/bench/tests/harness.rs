@@ -53,7 +53,7 @@ fn trial(folder: &TempDir, blit: &str, arguments: &[&str]) -> Output {
         "local",
         "--divisor=500",
         "--pairs=1",
-        "--peers=cp,rsync,tar,copy-file-range",
+        "--peers=cp,rsync,tar,copy-file-range,unverified,walk",
     ]);
     command
         .args(arguments)
@@ -103,7 +103,10 @@ fn a_trial_measures_every_work_and_writes_both_files() {
     let json = fs::read(folder.path().join("out/local.json")).expect("the figures");
     let results: Results = serde_json::from_slice(&json).expect("in their shape");
     let ids: Vec<_> = results.works.iter().map(|it| it.id.as_str()).collect();
-    assert_eq!(ids, ["L1", "L2", "L2-reflink", "L3", "L5"]);
+    assert_eq!(
+        ids,
+        ["L1", "L2", "L2-reflink", "L3", "L4", "L5", "S1", "V1"]
+    );
     let duels = |id: &str| {
         let work = results
             .works
@@ -117,7 +120,10 @@ fn a_trial_measures_every_work_and_writes_both_files() {
     };
     assert_eq!(duels("L1"), ["cp -a", "rsync -a", "tar | tar"]);
     assert_eq!(duels("L2"), ["copy_file_range", "cp -a", "rsync -a"]);
+    assert_eq!(duels("L4"), ["walk", "rsync -a"]);
     assert_eq!(duels("L5"), ["rsync -a"]);
+    assert_eq!(duels("S1"), ["cp -a"]);
+    assert_eq!(duels("V1"), ["blit without --verify"]);
     let page = fs::read_to_string(folder.path().join("out/local.md")).expect("the page");
     assert!(page.contains("A trial at 1/500 of the size"));
     assert!(

@@ -1,6 +1,6 @@
 //! A small workspace in which every rule holds, for tests to plant a violation in.
 
-use crate::{Dependency, DependencyKind, Folder, SourceFile, Workspace};
+use crate::{Dependency, DependencyKind, Folder, SourceFile, Workspace, promises};
 
 /// The root manifest of the imagined workspace.
 const ROOT: &str = "\
@@ -23,9 +23,23 @@ workspace = true
 bytes.workspace = true
 ";
 
+/// A file of tests: what the imagined promises name.
+const TESTS: &str = "\
+#[test]
+fn it_is_kept() {}
+
+#[test]
+#[ignore]
+fn it_is_left_out() {}
+
+fn helper() {}
+";
+
 /// A workspace in which every rule holds.
 pub(crate) fn workspace() -> Workspace {
-    Workspace {
+    let kept = "core/plan/tests/kept.rs";
+    let table = promises::imagined(kept, "it_is_kept");
+    let mut workspace = Workspace {
         manifest: ROOT.to_owned(),
         top_folders: vec!["core".to_owned(), "docs".to_owned()],
         crates: [
@@ -38,8 +52,10 @@ pub(crate) fn workspace() -> Workspace {
         ]
         .map(member)
         .into(),
-        texts: Vec::new(),
-    }
+        texts: vec![(promises::TABLE.to_owned(), table)],
+    };
+    add_source(&mut workspace, "core/plan", kept, TESTS);
+    workspace
 }
 
 fn member(path: &str) -> Folder {

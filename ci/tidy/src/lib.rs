@@ -9,6 +9,7 @@
 
 mod layers;
 mod manifests;
+mod promises;
 mod read;
 mod sizes;
 mod source;
@@ -21,9 +22,10 @@ mod imagined;
 
 pub use layers::layers;
 pub use manifests::{lints, versions};
+pub use promises::{PAGE, TABLE, TableError, page, promises};
 pub use read::{ReadError, read};
 pub use sizes::sizes;
-pub use source::{SourceError, SourceFile};
+pub use source::{SourceError, SourceFile, Test};
 pub use unsafety::{forbids, unsafety};
 pub use words::{notes, words};
 pub use workspace::{Dependency, DependencyKind, Folder, Workspace, folders, modules};
@@ -39,6 +41,7 @@ pub const RULES: &[(&str, Rule)] = &[
     ("lints", lints),
     ("modules", modules),
     ("notes", notes),
+    ("promises", promises),
     ("sizes", sizes),
     ("unsafety", unsafety),
     ("versions", versions),

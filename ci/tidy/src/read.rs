@@ -53,7 +53,9 @@ pub fn read(root: &Path) -> Result<Workspace> {
         ..Workspace::default()
     };
     for entry in entries(root)? {
-        if entry.is_dir() {
+        // Only here: a module may be called `target`, too.
+        let is_built = entry.file_name().is_some_and(|name| name == "target");
+        if entry.is_dir() && !is_built {
             workspace.top_folders.push(relative(root, &entry));
             scan(root, &entry, &mut workspace)?;
         }
@@ -150,14 +152,14 @@ fn is_text(path: &Path) -> bool {
         .is_none_or(|it| it == "toml" || it == "sh" || it == "yml")
 }
 
-/// What lies in `folder`, sorted, without `target` and dot files.
+/// What lies in `folder`, sorted, without dot files.
 fn entries(folder: &Path) -> Result<Vec<PathBuf>> {
     let failed = |error| ReadError::Disk(folder.to_owned(), error);
     let mut found = Vec::new();
     for entry in fs::read_dir(folder).map_err(failed)? {
         let entry = entry.map_err(failed)?;
         let name = entry.file_name();
-        if name != "target" && !name.as_encoded_bytes().starts_with(b".") {
+        if !name.as_encoded_bytes().starts_with(b".") {
             found.push(entry.path());
         }
     }

@@ -1,6 +1,6 @@
 //! One Rust file, parsed once, and what the rules ask of it.
 
-use proc_macro2::{Ident, LineColumn, TokenStream, TokenTree};
+use proc_macro2::{Delimiter, Ident, LineColumn, TokenStream, TokenTree};
 use syn::spanned::Spanned;
 use syn::{Attribute, Item, Meta};
 
@@ -13,6 +13,15 @@ pub struct SourceFile {
     /// The syntax tree.
     pub tree: syn::File,
     tokens: TokenStream,
+}
+
+/// A test of a file.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Test {
+    /// The name of its function.
+    pub name: String,
+    /// Whether it runs only when somebody asks for it.
+    pub is_ignored: bool,
 }
 
 /// A file that is not Rust.
@@ -78,6 +87,14 @@ impl SourceFile {
         walk(self.tokens.clone(), &mut visit);
     }
 
+    /// Every test in the file, those inside macro calls too.
+    #[must_use]
+    pub fn tests(&self) -> Vec<Test> {
+        let mut found = Vec::new();
+        gather_tests(self.tokens.clone(), &mut found);
+        found
+    }
+
     /// Whether the file begins with `#![forbid(unsafe_code)]`.
     #[must_use]
     pub fn forbids_unsafe(&self) -> bool {
@@ -138,6 +155,48 @@ fn walk(tokens: TokenStream, visit: &mut impl FnMut(&Ident)) {
     }
 }
 
+/// A function is a test when an attribute before it ends in `test`: `#[test]`, `#[tokio::test(…)]`.
+fn gather_tests(tokens: TokenStream, found: &mut Vec<Test>) {
+    let (mut is_test, mut is_ignored) = (false, false);
+    let (mut after_hash, mut after_fn) = (false, false);
+    for token in tokens {
+        let is_hash = matches!(&token, TokenTree::Punct(it) if it.as_char() == '#');
+        let is_fn = matches!(&token, TokenTree::Ident(it) if it == "fn");
+        match token {
+            TokenTree::Group(it) if after_hash && it.delimiter() == Delimiter::Bracket => {
+                let attribute = path_end(it.stream());
+                is_test |= attribute == "test";
+                is_ignored |= attribute == "ignore";
+            }
+            TokenTree::Group(it) => {
+                gather_tests(it.stream(), found);
+                if it.delimiter() == Delimiter::Brace {
+                    (is_test, is_ignored) = (false, false);
+                }
+            }
+            TokenTree::Ident(name) if after_fn && is_test => found.push(Test {
+                name: name.to_string(),
+                is_ignored,
+            }),
+            _ => {}
+        }
+        (after_hash, after_fn) = (is_hash, is_fn);
+    }
+}
+
+/// The last word of the path with which an attribute begins.
+fn path_end(attribute: TokenStream) -> String {
+    let mut end = String::new();
+    for token in attribute {
+        match token {
+            TokenTree::Ident(it) => end = it.to_string(),
+            TokenTree::Punct(it) if it.as_char() == ':' => {}
+            _ => break,
+        }
+    }
+    end
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -171,6 +230,19 @@ mod tests {
             .identifiers(|it| seen.push(it.to_string()));
         assert!(seen.contains(&"inner".to_owned()));
         assert!(!seen.contains(&"hidden".to_owned()));
+    }
+
+    #[test]
+    fn tests_are_found_in_modules_and_macro_calls_with_any_attributes() {
+        let text = "#[test]\nfn a() {}\nfn helper() {}\nmod tests {\n\
+                    #[tokio::test(flavor = \"multi_thread\")]\n#[ignore = \"slow\"]\nasync fn b() {}\n}\n\
+                    proptest! {\n#[test]\nfn c(x in 0..9) {}\n}\n#[cfg(test)]\nfn d() {}\n";
+        let found = parsed(text).tests();
+        let found: Vec<_> = found
+            .iter()
+            .map(|it| (it.name.as_str(), it.is_ignored))
+            .collect();
+        assert_eq!(found, [("a", false), ("b", true), ("c", false)]);
     }
 
     #[test]

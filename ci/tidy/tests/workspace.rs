@@ -38,6 +38,9 @@ fn the_rules_see_every_crate_and_its_files() {
     let plan = workspace.crates.iter().find(|it| it.path == "core/plan");
     assert!(plan.is_some_and(|it| !it.sources.is_empty()));
     assert!(workspace.crates.iter().all(|it| !it.sources.is_empty()));
+    // A module may be called like cargo's folder.
+    let mut sources = workspace.sources();
+    assert!(sources.any(|(_, it)| it.path == "core/engine/src/target/judge.rs"));
 }
 
 #[test]

@@ -1,10 +1,11 @@
-//! The project's tasks: `cargo xtask ci`, `cargo xtask bench local`.
+//! The project's tasks: `cargo xtask ci`, `cargo xtask bench local`, `cargo xtask docs`.
 
 #![forbid(unsafe_code)]
 #![expect(clippy::print_stdout, reason = "a task talks to whoever started it")]
 
 mod bench;
 mod ci;
+mod docs;
 mod steps;
 mod suites;
 
@@ -33,11 +34,14 @@ enum Task {
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         arguments: Vec<OsString>,
     },
+    /// Write the manual pages, the schema of --json and the page of the promises anew
+    Docs,
 }
 
 fn main() -> eyre::Result<()> {
     match Arguments::parse().task {
         Task::Ci { long } => ci::run(long),
         Task::Bench { arguments } => bench::run(&arguments),
+        Task::Docs => docs::run(),
     }
 }

@@ -22,6 +22,7 @@ mod move_;
 mod moving;
 mod permissions;
 mod pipes;
+mod promises;
 mod races;
 mod slashes;
 mod syscalls;

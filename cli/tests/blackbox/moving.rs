@@ -16,8 +16,8 @@ use serde_json::Value;
 use self::states::{MOTIONS, Motion, PAGE_BYTES, page, state, whole};
 use self::writers::{Moving, plant, while_writing};
 use crate::bench::Pair;
+use crate::bench::is_ours;
 use crate::json::lines;
-use crate::kill::is_ours;
 
 /// Files of each motion.
 const OF_EACH: u64 = 8;

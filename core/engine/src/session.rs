@@ -313,7 +313,10 @@ impl Session {
     /// Ends the session for an error that is no entry's.
     pub(crate) fn fail(&self, side: Side, error: Error) {
         let stop = match error.kind() {
-            ErrorKind::Cancelled if self.user.is_cancelled() => Stop::Cancelled,
+            // One role ends, and the other may hear it hang up before anybody hears why.
+            ErrorKind::Cancelled | ErrorKind::Unreachable if self.user.is_cancelled() => {
+                Stop::Cancelled
+            }
             ErrorKind::Cancelled => return,
             ErrorKind::Bug => Stop::Internal(error),
             _ => {

@@ -306,3 +306,25 @@ fn root_name() -> Name {
         Err(_) => unreachable!("four letters are a name"),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_partial_is_abandoned_after_a_day_and_not_before() {
+        let now = std::time::SystemTime::now();
+        let now = now.duration_since(std::time::UNIX_EPOCH).unwrap();
+        let aged = |seconds: u64| {
+            let mut partial = Stat::default();
+            partial.changed.secs = i64::try_from(now.as_secs() - seconds).unwrap();
+            is_abandoned(&partial)
+        };
+        assert!(!aged(0));
+        assert!(!aged(24 * 60 * 60 - 100));
+        assert!(aged(24 * 60 * 60 + 100));
+        let mut from_the_future = Stat::default();
+        from_the_future.changed.secs = i64::MAX;
+        assert!(!is_abandoned(&from_the_future));
+    }
+}

@@ -7,6 +7,8 @@ mod faults;
 mod linux;
 mod listing;
 #[cfg(not(feature = "portable-sys"))]
+mod partials;
+#[cfg(not(feature = "portable-sys"))]
 mod promises;
 mod reading;
 #[cfg(not(feature = "portable-sys"))]

@@ -43,8 +43,18 @@ const CAPS: StoreCaps = StoreCaps::new().with_native(&[
 #[derive(Debug, Clone, Copy)]
 pub struct SyntheticStore {
     entries: u64,
-    per_directory: u64,
+    shape: Shape,
     file_bytes: u64,
+    has_pairs: bool,
+}
+
+/// Which entries are in which directory.
+#[derive(Debug, Clone, Copy)]
+enum Shape {
+    /// At most so many in each directory, level by level.
+    Levels(u64),
+    /// So many directories beside each other, with one file in each.
+    Siblings(u64),
 }
 
 impl SyntheticStore {
@@ -54,16 +64,43 @@ impl SyntheticStore {
     pub fn new(entries: u64, per_directory: u64, file_bytes: u64) -> Self {
         Self {
             entries,
-            per_directory: per_directory.max(1),
+            shape: Shape::Levels(per_directory.max(1)),
             file_bytes,
+            has_pairs: false,
         }
+    }
+
+    /// A tree of `directories` directories beside each other, each with one file of `file_bytes`
+    /// bytes: all of them are known before the first is entered.
+    #[must_use]
+    pub fn siblings(directories: u64, file_bytes: u64) -> Self {
+        Self {
+            entries: directories.saturating_mul(2),
+            shape: Shape::Siblings(directories),
+            file_bytes,
+            has_pairs: false,
+        }
+    }
+
+    /// The same tree, in which every two files beside each other are names of one file.
+    #[must_use]
+    pub fn with_pairs(mut self) -> Self {
+        self.has_pairs = true;
+        self
     }
 
     /// The numbers of what is in the directory `number`; empty for a file. The root is number 0.
     fn children(&self, number: u64) -> Range<u64> {
-        let first = number.saturating_mul(self.per_directory).saturating_add(1);
+        let (first, count) = match self.shape {
+            Shape::Levels(per_directory) => {
+                let first = number.saturating_mul(per_directory).saturating_add(1);
+                (first, per_directory)
+            }
+            Shape::Siblings(directories) if number == 0 => (1, directories),
+            Shape::Siblings(directories) => (directories.saturating_add(number), 1),
+        };
         let end = first
-            .saturating_add(self.per_directory)
+            .saturating_add(count)
             .min(self.entries.saturating_add(1));
         first.min(end)..end
     }
@@ -88,6 +125,10 @@ impl SyntheticStore {
             changed: CHANGED,
             links: 1,
         };
+        if self.has_pairs && !is_directory {
+            entry.identity.inode = (number & !1) + 1;
+            entry.identity.links = 2;
+        }
         Ok(entry)
     }
 

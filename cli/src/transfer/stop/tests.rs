@@ -17,6 +17,7 @@ fn place(path: &str) -> Place {
         typed: path.into(),
         path: path.into(),
         is_contents: path.ends_with('/'),
+        remote: None,
     }
 }
 
@@ -34,6 +35,7 @@ fn told(stop: &Stop) -> (String, u8) {
             blit_contract::Name::new(*b"a").unwrap(),
         )]),
         target: "/backup".into(),
+        remote: None,
     };
     let app = app();
     let error = explain(&app, &trip, &Outcome::default(), stop, &leg);
@@ -143,6 +145,7 @@ fn what_was_done_before_the_stop_is_said() {
         source: "/srv/a".into(),
         top: Top::Contents,
         target: "/backup".into(),
+        remote: None,
     };
     let error = explain(&app(), &trip, &outcome, &Stop::Cancelled, &leg);
     assert_eq!(error.changed, Changed::Some);

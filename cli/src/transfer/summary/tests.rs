@@ -10,6 +10,7 @@ fn trip(verb: Verb) -> Trip {
         typed: path.into(),
         path: path.into(),
         is_contents: true,
+        remote: None,
     };
     Trip {
         request: Request::new(verb, vec!["/src/".into()], "/dst".into()),

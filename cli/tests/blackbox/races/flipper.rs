@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use rustix::fs::{CWD, RenameFlags, renameat_with};
 
-use crate::kill::is_ours;
+use crate::bench::is_ours;
 
 /// Runs `action` while `flip` is called without pause; answers with how often that did something.
 fn while_calling(flip: impl Fn() -> u64 + Sync, action: impl FnOnce()) -> u64 {

@@ -34,12 +34,14 @@ pub(super) struct Link {
 #[derive(Debug, Default)]
 pub(super) struct Links {
     groups: HashMap<Object, Group>,
-    /// For files of the target with several names: which file of the source claimed them first.
-    claims: HashMap<Object, Object>,
+    /// For files of the target with several names: which file of the source claimed them first. A
+    /// claim is forgotten when all the names were seen.
+    claims: HashMap<Object, Claim>,
     /// First names that came to a bad end.
     failed: HashSet<RelPath>,
     /// First names whose content was compared, and was another.
     renewed: HashSet<RelPath>,
+    /// First names to which something is linked, or may be.
     leaders: HashSet<RelPath>,
 }
 
@@ -53,6 +55,13 @@ struct Group {
     kept: Option<Object>,
     /// Whether that is known already; otherwise it is when contents have been compared.
     is_certain: bool,
+    has_links: bool,
+    unseen: u32,
+}
+
+#[derive(Debug)]
+struct Claim {
+    by: Object,
     unseen: u32,
 }
 
@@ -96,8 +105,13 @@ impl Links {
         if has_other_names && let Some(group) = self.groups.get_mut(&key) {
             group.unseen = group.unseen.saturating_sub(1);
             let link = group.link(path, (source, target));
-            if group.unseen == 0 {
-                self.groups.remove(&key);
+            group.has_links |= link.is_some();
+            if group.unseen == 0
+                && let Some(group) = self.groups.remove(&key)
+                && !group.has_links
+            {
+                // Nobody will ask how it ended.
+                self.leaders.remove(&group.leader);
             }
             return link.ok_or(verdict);
         }
@@ -114,6 +128,7 @@ impl Links {
                 leader: path.clone(),
                 kept,
                 is_certain: !matches!(verdict, Verdict::Ask(DiffKind::Digest, _)),
+                has_links: false,
                 unseen: source.identity.links.saturating_sub(1),
             };
             self.groups.insert(key, group);
@@ -127,8 +142,16 @@ impl Links {
         if target.identity.links < 2 || target.identity.inode == 0 {
             return false;
         }
-        let claim = self.claims.entry(object(target)).or_insert(object(source));
-        *claim != object(source)
+        let claim = self.claims.entry(object(target)).or_insert(Claim {
+            by: object(source),
+            unseen: target.identity.links,
+        });
+        let must_part = claim.by != object(source);
+        claim.unseen = claim.unseen.saturating_sub(1);
+        if claim.unseen == 0 {
+            self.claims.remove(&object(target));
+        }
+        must_part
     }
 
     /// Notes that the content of the entry, which was compared, is another.
@@ -257,4 +280,56 @@ async fn end_linked(site: &Site, link: &Link) {
     };
     let item = Item::new(op, link.path.clone(), 0, "hard link");
     site.session.end(EndState::Linked, item).await;
+}
+
+#[cfg(test)]
+mod tests {
+    use blit_contract::{Kind, Name};
+
+    use super::*;
+
+    fn file(inode: u64, links: u32) -> Entry {
+        let mut entry = Entry::new(Name::new(*b"x").unwrap(), Kind::File);
+        (entry.identity.inode, entry.identity.links) = (inode, links);
+        entry
+    }
+
+    fn path(name: &str) -> RelPath {
+        RelPath::ROOT.join(Name::new(name.as_bytes()).unwrap())
+    }
+
+    #[test]
+    fn a_file_of_the_target_stands_for_one_file_of_the_source() {
+        let mut links = Links::default();
+        let target = file(9, 3);
+        assert!(!links.must_part(&file(1, 2), &target));
+        assert!(!links.must_part(&file(1, 2), &target));
+        assert!(links.must_part(&file(2, 1), &target));
+    }
+
+    #[test]
+    fn what_needs_no_link_is_forgotten_when_all_its_names_were_seen() {
+        let mut links = Links::default();
+        let (source, target) = (file(1, 2), file(9, 2));
+        for name in ["a", "b"] {
+            let judged = (&source, Some(&target), Verdict::Same);
+            assert!(links.judge(&path(name), judged).is_none());
+            assert!(!links.must_part(&source, &target));
+        }
+        assert!(links.groups.is_empty() && links.claims.is_empty() && links.leaders.is_empty());
+    }
+
+    #[test]
+    fn a_first_name_is_remembered_while_something_is_linked_to_it() {
+        let mut links = Links::default();
+        let source = file(1, 2);
+        let judged = |links: &mut Links, name| {
+            links.judge(&path(name), (&source, None, Verdict::Replace("new")))
+        };
+        assert!(judged(&mut links, "a").is_none());
+        let link = judged(&mut links, "b").unwrap();
+        assert_eq!(link.leader, path("a"));
+        links.fail(&path("a"));
+        assert!(links.failed.contains(&link.leader));
+    }
 }

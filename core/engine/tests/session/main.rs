@@ -9,5 +9,6 @@ mod copy;
 mod faults;
 mod mirror;
 mod moves;
+mod promises;
 mod remote;
 mod support;

@@ -83,3 +83,34 @@ async fn ten_million_entries_begin_at_once() {
     let second = batches.next().await.unwrap().unwrap();
     assert_eq!(second.directory.depth(), 1);
 }
+
+#[tokio::test]
+async fn siblings_are_directories_with_one_file_each() {
+    let store = SyntheticStore::siblings(1_500, 3);
+    let (mut directories, mut files) = (0, 0);
+    for batch in list(&store, ListOptions::recursive()).await {
+        let batch = batch.unwrap();
+        let is_root = batch.directory == RelPath::ROOT;
+        assert!(batch.entries.iter().all(|it| it.is_directory() == is_root));
+        match is_root {
+            true => directories += batch.entries.len(),
+            false => files += batch.entries.len(),
+        }
+    }
+    assert_eq!((directories, files), (1_500, 1_500));
+}
+
+#[tokio::test]
+async fn pairs_are_two_names_of_one_file() {
+    let store = SyntheticStore::new(1_000, 10, 21).with_pairs();
+    let mut names = std::collections::BTreeMap::<u64, u64>::new();
+    for batch in list(&store, ListOptions::recursive()).await {
+        let files = batch.unwrap().entries.into_iter().filter(Entry::is_file);
+        for file in files {
+            assert_eq!(file.identity.links, 2);
+            *names.entry(file.identity.inode).or_default() += 1;
+        }
+    }
+    assert_eq!(names.values().filter(|it| **it == 2).count(), 450);
+    assert!(names.values().all(|it| *it <= 2));
+}

@@ -1,0 +1,10 @@
+//! What of `docs/` is written by a program: the manual pages, the schema of `--json`, the promises.
+//! `cargo xtask docs` writes it anew; the tests of this crate fail when what lies there is out of date.
+
+#![forbid(unsafe_code)]
+#![deny(missing_docs)]
+
+mod man;
+mod page;
+
+pub use page::{Page, pages, stale, write};

@@ -1,0 +1,286 @@
+//! What blit promises: each sentence stands in a table with the tests that hold it, and the manual's
+//! page is written from that table.
+
+use crate::{Test, Workspace};
+use serde::Deserialize;
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+
+/// Where the table lies.
+pub const TABLE: &str = "docs/promises.toml";
+
+/// Where its page lies.
+pub const PAGE: &str = "docs/promises.md";
+
+/// The sentences that a local store can keep: their letter, how many, and what they are about. A
+/// sentence that goes is a decision, not an accident.
+const SERIES: &[(char, usize, &str)] = &[
+    ('C', 9, "Success and errors"),
+    ('K', 6, "Crash and power loss"),
+    ('F', 8, "Faults and moving targets"),
+    ('D', 8, "Deletion"),
+    ('R', 4, "Unfinished files"),
+];
+
+/// What the page says first.
+const HEAD: &str = "\
+<!-- Written by `cargo xtask docs` from docs/promises.toml. -->
+# What blit promises
+
+Each sentence holds for local trees, and names the tests that would fail if it did not. `ci/tidy` fails
+when a sentence has no test, or names one that is not there.
+
+Some sentences promise less than the design first asked for. They say so under *Changed*, with the
+reason.
+";
+
+/// A table that cannot be read.
+#[derive(Debug, thiserror::Error)]
+#[error("{TABLE} cannot be read: {0}")]
+pub struct TableError(#[from] toml_edit::de::Error);
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Table {
+    promise: Vec<Promise>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Promise {
+    id: String,
+    /// The sentence.
+    says: String,
+    /// Why it does not say what the design asked for.
+    changed: Option<String>,
+    /// Names of tests, by the file in which they are.
+    #[serde(default)]
+    tests: BTreeMap<String, Vec<String>>,
+}
+
+/// Every sentence is there, and has tests that exist and run.
+#[must_use]
+pub fn promises(workspace: &Workspace) -> Vec<String> {
+    let Some((_, text)) = workspace.texts.iter().find(|(path, _)| path == TABLE) else {
+        return vec![format!("{TABLE} is missing")];
+    };
+    let table: Table = match toml_edit::de::from_str(text) {
+        Ok(table) => table,
+        Err(error) => return vec![TableError(error).to_string()],
+    };
+    let mut found = sentences(&table);
+    for promise in &table.promise {
+        found.extend(tests(promise, workspace));
+    }
+    found
+}
+
+/// The page that the table `text` describes.
+///
+/// # Errors
+/// When `text` is not such a table.
+pub fn page(text: &str) -> Result<String, TableError> {
+    let table: Table = toml_edit::de::from_str(text)?;
+    let mut page = HEAD.to_owned();
+    for (letter, _, title) in SERIES {
+        let _ = writeln!(page, "\n## {title}");
+        for promise in table.promise.iter().filter(|it| it.id.starts_with(*letter)) {
+            section(promise, &mut page);
+        }
+    }
+    Ok(page)
+}
+
+fn section(promise: &Promise, page: &mut String) {
+    let _ = writeln!(page, "\n**{}.** {}", promise.id, one_line(&promise.says));
+    if let Some(reason) = &promise.changed {
+        let _ = writeln!(page, "\n*Changed:* {}", one_line(reason));
+    }
+    page.push('\n');
+    for (file, names) in &promise.tests {
+        let names: Vec<_> = names.iter().map(|it| format!("`{it}`")).collect();
+        let _ = writeln!(page, "- [{file}](../{file}): {}", names.join(", "));
+    }
+}
+
+fn one_line(text: &str) -> String {
+    text.split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
+/// The sentences that are missing, unknown or there twice.
+fn sentences(table: &Table) -> Vec<String> {
+    let expected = || {
+        SERIES.iter().flat_map(|(letter, count, _)| {
+            (1..=*count).map(move |number| format!("{letter}{number}"))
+        })
+    };
+    let times = |id: &String| table.promise.iter().filter(|it| it.id == *id).count();
+    let mut found = Vec::new();
+    for id in expected() {
+        match times(&id) {
+            0 => found.push(format!("{TABLE}: {id} is missing")),
+            1 => {}
+            _ => found.push(format!("{TABLE}: {id} is there twice")),
+        }
+    }
+    let unknown = |it: &&Promise| !expected().any(|id| id == it.id);
+    let unknown = table.promise.iter().filter(unknown);
+    found.extend(unknown.map(|it| format!("{TABLE}: {} is no sentence of the design", it.id)));
+    found
+}
+
+/// What is wrong with the tests of a sentence.
+fn tests(promise: &Promise, workspace: &Workspace) -> Vec<String> {
+    let id = &promise.id;
+    let mut found = Vec::new();
+    if promise.tests.values().all(Vec::is_empty) {
+        found.push(format!("{TABLE}: {id} has no test"));
+    }
+    for (file, names) in &promise.tests {
+        let source = workspace.sources().find(|(_, it)| it.path == *file);
+        let Some((_, source)) = source else {
+            found.push(format!("{TABLE}: {id} names {file}, which is not there"));
+            continue;
+        };
+        let tests = source.tests();
+        let wrong = names.iter().filter_map(|name| wrong_with(name, &tests));
+        found.extend(wrong.map(|it| format!("{TABLE}: {id} names {it} in {file}")));
+    }
+    found
+}
+
+fn wrong_with(name: &str, tests: &[Test]) -> Option<String> {
+    match tests.iter().find(|it| it.name == name) {
+        None => Some(format!("{name}, which is no test")),
+        Some(test) if test.is_ignored => Some(format!("{name}, which does not run")),
+        Some(_) => None,
+    }
+}
+
+/// A table in which the rule holds: every sentence is held by this one test.
+#[cfg(test)]
+pub(crate) fn imagined(file: &str, test: &str) -> String {
+    let mut table = String::new();
+    for (letter, count, _) in SERIES {
+        for number in 1..=*count {
+            let _ = writeln!(
+                table,
+                "[[promise]]\nid = \"{letter}{number}\"\nsays = \"Nothing is lost.\"\n\
+                 tests.\"{file}\" = [\"{test}\"]\n"
+            );
+        }
+    }
+    table
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::imagined;
+
+    /// What the rule finds once `change` was made to the imagined table.
+    fn found(change: impl Fn(&str) -> String) -> Vec<String> {
+        let mut workspace = imagined::workspace();
+        for (path, text) in &mut workspace.texts {
+            if path == TABLE {
+                *text = change(text);
+            }
+        }
+        promises(&workspace)
+    }
+
+    #[test]
+    fn a_missing_table_is_found() {
+        let mut workspace = imagined::workspace();
+        workspace.texts.clear();
+        assert_eq!(promises(&workspace), ["docs/promises.toml is missing"]);
+    }
+
+    #[test]
+    fn a_sentence_that_went_is_found() {
+        let found = found(|table| table.replacen("\"C9\"", "\"C10\"", 1));
+        assert_eq!(
+            found,
+            [
+                "docs/promises.toml: C9 is missing",
+                "docs/promises.toml: C10 is no sentence of the design"
+            ]
+        );
+    }
+
+    #[test]
+    fn a_sentence_that_is_there_twice_is_found() {
+        let found = found(|table| table.replacen("\"C2\"", "\"C1\"", 1));
+        assert_eq!(
+            found,
+            [
+                "docs/promises.toml: C1 is there twice",
+                "docs/promises.toml: C2 is missing"
+            ]
+        );
+    }
+
+    #[test]
+    fn a_sentence_without_a_test_is_found() {
+        let found = found(|table| table.replacen("[\"it_is_kept\"]", "[]", 1));
+        assert_eq!(found, ["docs/promises.toml: C1 has no test"]);
+    }
+
+    #[test]
+    fn a_test_that_is_not_there_is_found() {
+        let found = found(|table| table.replacen("it_is_kept", "it_was_kept", 1));
+        assert_eq!(
+            found,
+            [
+                "docs/promises.toml: C1 names it_was_kept, which is no test in core/plan/tests/kept.rs"
+            ]
+        );
+    }
+
+    #[test]
+    fn a_function_that_is_no_test_is_found() {
+        let found = found(|table| table.replacen("it_is_kept", "helper", 1));
+        assert_eq!(
+            found,
+            ["docs/promises.toml: C1 names helper, which is no test in core/plan/tests/kept.rs"]
+        );
+    }
+
+    #[test]
+    fn a_test_that_does_not_run_is_found() {
+        let found = found(|table| table.replacen("it_is_kept", "it_is_left_out", 1));
+        assert_eq!(
+            found,
+            [
+                "docs/promises.toml: C1 names it_is_left_out, which does not run \
+                 in core/plan/tests/kept.rs"
+            ]
+        );
+    }
+
+    #[test]
+    fn a_file_that_is_not_there_is_found() {
+        let found = found(|table| table.replacen("kept.rs", "lost.rs", 1));
+        assert_eq!(
+            found,
+            ["docs/promises.toml: C1 names core/plan/tests/lost.rs, which is not there"]
+        );
+    }
+
+    #[test]
+    fn a_field_with_a_slip_is_found() {
+        let found = found(|table| table.replacen("says", "syas", 1));
+        assert_eq!(found.len(), 1);
+        assert!(found[0].contains("cannot be read"), "{found:?}");
+    }
+
+    #[test]
+    fn the_page_has_the_sentence_its_change_and_its_tests() {
+        let table = "[[promise]]\nid = \"D2\"\nsays = \"\"\"\nNothing\nis lost.\"\"\"\n\
+                     changed = \"A reason.\"\ntests.\"a/b.rs\" = [\"one\", \"two\"]\n";
+        let page = page(table).unwrap();
+        let expected = "## Deletion\n\n**D2.** Nothing is lost.\n\n*Changed:* A reason.\n\n\
+                        - [a/b.rs](../a/b.rs): `one`, `two`\n";
+        assert!(page.contains(expected), "{page}");
+    }
+}
