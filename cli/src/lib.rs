@@ -14,9 +14,7 @@ mod commands;
 mod complete;
 mod errors;
 mod events;
-mod exit;
 mod filter;
-mod history;
 mod job_id;
 mod listing;
 mod log;
@@ -29,10 +27,12 @@ mod settings_file;
 mod stop;
 mod transfer;
 mod ui;
-mod units;
 
 pub use args::command;
+pub use blit_config::Exit;
 pub use errors::Slug;
 pub use events::schema;
-pub use exit::Exit;
 pub use run::main;
+
+use blit_config::{exit, units};
+use blit_history as history;

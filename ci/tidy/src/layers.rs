@@ -21,6 +21,10 @@ const LAYERS: &[Layer] = &[
     layer("core/config", &["core/contract", "core/registry"]),
     layer("core/plan", &["core/contract", "core/registry"]),
     layer("core/wire", &["core/contract", "core/registry"]),
+    layer(
+        "core/history",
+        &["core/config", "core/contract", "core/plan"],
+    ),
     layer("core/host", &["core/contract", "sdk/abi"]),
     layer("sdk/rust", &["core/contract", "sdk/abi"]),
     layer("core/engine", &["core/contract", "core/plan", "core/wire"]),

@@ -2,17 +2,21 @@
 //!
 //! Where to look: `endpoint` reads where something is; `settings` merges built-in defaults, file,
 //! environment and flags, and remembers who said what; `quantity` reads sizes, times and limits;
-//! `paths` says where blit keeps its own files.
+//! `paths` says where blit keeps its own files; `units` shows numbers to people; `exit` has the exit codes
+//! of the programs.
 
 #![deny(missing_docs)]
 #![forbid(unsafe_code)]
 
 mod endpoint;
+pub mod exit;
 mod paths;
 mod quantity;
 mod settings;
+pub mod units;
 
 pub use endpoint::{Endpoint, EndpointError, EndpointParser, EndpointProblem};
+pub use exit::Exit;
 pub use paths::Paths;
 pub use quantity::{Age, DeleteLimit, Period, QuantityError, Size};
 pub use settings::{

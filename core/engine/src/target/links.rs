@@ -103,6 +103,9 @@ impl Links {
             return Err(verdict);
         }
         if has_other_names && let Some(group) = self.groups.get_mut(&key) {
+            if let Some(target) = target {
+                count_off(&mut self.claims, target);
+            }
             group.unseen = group.unseen.saturating_sub(1);
             let link = group.link(path, (source, target));
             group.has_links |= link.is_some();
@@ -147,10 +150,7 @@ impl Links {
             unseen: target.identity.links,
         });
         let must_part = claim.by != object(source);
-        claim.unseen = claim.unseen.saturating_sub(1);
-        if claim.unseen == 0 {
-            self.claims.remove(&object(target));
-        }
+        count_off(&mut self.claims, target);
         must_part
     }
 
@@ -282,6 +282,16 @@ async fn end_linked(site: &Site, link: &Link) {
     site.session.end(EndState::Linked, item).await;
 }
 
+/// Notes that one more name of the target's file was seen; after the last its claim is of no use.
+fn count_off(claims: &mut HashMap<Object, Claim>, target: &Entry) {
+    if let Some(claim) = claims.get_mut(&object(target)) {
+        claim.unseen = claim.unseen.saturating_sub(1);
+        if claim.unseen == 0 {
+            claims.remove(&object(target));
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use blit_contract::{Kind, Name};
@@ -313,8 +323,7 @@ mod tests {
         let (source, target) = (file(1, 2), file(9, 2));
         for name in ["a", "b"] {
             let judged = (&source, Some(&target), Verdict::Same);
-            assert!(links.judge(&path(name), judged).is_none());
-            assert!(!links.must_part(&source, &target));
+            assert!(links.judge(&path(name), judged).is_err());
         }
         assert!(links.groups.is_empty() && links.claims.is_empty() && links.leaders.is_empty());
     }
@@ -326,7 +335,7 @@ mod tests {
         let judged = |links: &mut Links, name| {
             links.judge(&path(name), (&source, None, Verdict::Replace("new")))
         };
-        assert!(judged(&mut links, "a").is_none());
+        assert!(judged(&mut links, "a").is_err());
         let link = judged(&mut links, "b").unwrap();
         assert_eq!(link.leader, path("a"));
         links.fail(&path("a"));

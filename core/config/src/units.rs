@@ -5,7 +5,7 @@ use std::time::Duration;
 const UNITS: [&str; 7] = ["B", "KiB", "MiB", "GiB", "TiB", "PiB", "EiB"];
 
 /// A size with three significant digits: `118 GiB`, `74.1 GiB`, `512 B`.
-pub(crate) fn size(bytes: u64) -> String {
+pub fn size(bytes: u64) -> String {
     let mut value = bytes as f64;
     let mut unit = 0;
     // 999.5 would be shown as 1000, which has four digits.
@@ -22,7 +22,7 @@ pub(crate) fn size(bytes: u64) -> String {
 }
 
 /// A count with groups of three digits: `31 204`.
-pub(crate) fn count(number: u64) -> String {
+pub fn count(number: u64) -> String {
     let digits = number.to_string();
     let mut grouped = String::with_capacity(digits.len() + digits.len() / 3);
     for (at, digit) in digits.chars().enumerate() {
@@ -35,22 +35,22 @@ pub(crate) fn count(number: u64) -> String {
 }
 
 /// A count and its noun: `1 file`, `31 204 files`.
-pub(crate) fn counted(number: u64, one: &str, many: &str) -> String {
+pub fn counted(number: u64, one: &str, many: &str) -> String {
     format!("{} {}", count(number), if number == 1 { one } else { many })
 }
 
 /// Entries, counted.
-pub(crate) fn entries(number: u64) -> String {
+pub fn entries(number: u64) -> String {
     counted(number, "entry", "entries")
 }
 
 /// Files, counted.
-pub(crate) fn files(number: u64) -> String {
+pub fn files(number: u64) -> String {
     counted(number, "file", "files")
 }
 
 /// A duration in two units at most: `4m 51s`, `3.1 s`, `2h 05m`.
-pub(crate) fn duration(time: Duration) -> String {
+pub fn duration(time: Duration) -> String {
     let secs = time.as_secs();
     match secs {
         0..10 => format!("{:.1} s", time.as_secs_f64()),
@@ -62,13 +62,13 @@ pub(crate) fn duration(time: Duration) -> String {
 }
 
 /// Bytes per second, if it took long enough and moved enough to mean anything.
-pub(crate) fn rate(bytes: u64, time: Duration) -> Option<f64> {
+pub fn rate(bytes: u64, time: Duration) -> Option<f64> {
     let means_something = time >= Duration::from_secs(1) && bytes >= 1 << 20;
     means_something.then(|| bytes as f64 / time.as_secs_f64())
 }
 
 /// A share in percent, never 100 before it is all.
-pub(crate) fn percent(part: u64, whole: u64) -> u64 {
+pub fn percent(part: u64, whole: u64) -> u64 {
     match whole {
         0 => 100,
         _ => (u128::from(part) * 100 / u128::from(whole)).min(100) as u64,

@@ -1,5 +1,8 @@
 //! What runs on this machine measured: read before a run, added to after it, never sent anywhere.
 
+#![deny(missing_docs)]
+#![forbid(unsafe_code)]
+
 use std::{collections::BTreeMap, io::Write, path::PathBuf, sync::Arc};
 
 use blit_config::Paths;
@@ -21,15 +24,23 @@ const RECORDS_MAX: usize = 2_000;
 const FILE_BYTES_MAX: u64 = 1 << 20;
 
 /// The measurements of earlier runs, and those of this one.
-pub(crate) struct Memory {
+pub struct Memory {
     /// Where they are kept; `None` if they are not.
     file: Option<PathBuf>,
     samples: Arc<Mutex<BTreeMap<Method, Sample>>>,
 }
 
+impl std::fmt::Debug for Memory {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Memory")
+            .field("file", &self.file)
+            .finish_non_exhaustive()
+    }
+}
+
 impl Memory {
     /// Of this user, if it is wanted.
-    pub(crate) fn new(is_on: bool) -> Self {
+    pub fn new(is_on: bool) -> Self {
         Self {
             file: file().filter(|_| is_on),
             samples: Arc::default(),
@@ -37,7 +48,7 @@ impl Memory {
     }
 
     /// What earlier runs measured.
-    pub(crate) fn history(&self) -> Arc<dyn History> {
+    pub fn history(&self) -> Arc<dyn History> {
         match self.file {
             Some(_) => Arc::new(MeasuredHistory::of(&records(), ROUTE)),
             None => Arc::new(NoHistory),
@@ -45,7 +56,7 @@ impl Memory {
     }
 
     /// The same planner, whose measurements are kept for the end of the run.
-    pub(crate) fn listen_to(&self, planner: Arc<dyn Planner>) -> Arc<dyn Planner> {
+    pub fn listen_to(&self, planner: Arc<dyn Planner>) -> Arc<dyn Planner> {
         match self.file {
             Some(_) => Arc::new(Listening {
                 planner,
@@ -56,7 +67,7 @@ impl Memory {
     }
 
     /// Adds the measurements of this run to the file. A full or read-only disk is no reason to fail.
-    pub(crate) fn save(&self, now: jiff::Timestamp) {
+    pub fn save(&self, now: jiff::Timestamp) {
         let samples = std::mem::take(&mut *self.samples.lock());
         let Some(file) = self.file.as_ref().filter(|_| !samples.is_empty()) else {
             return;
@@ -75,17 +86,21 @@ impl Memory {
 
 /// What was measured of one way to move bytes on one route.
 #[derive(Debug, Clone)]
-pub(crate) struct Rate {
-    pub(crate) method: Method,
-    pub(crate) route: String,
-    pub(crate) files: u64,
-    pub(crate) bytes: u64,
+pub struct Rate {
+    /// How the bytes were moved.
+    pub method: Method,
+    /// Between which stores, and over what.
+    pub route: String,
+    /// How many files.
+    pub files: u64,
+    /// How many bytes.
+    pub bytes: u64,
     seconds: f64,
 }
 
 impl Rate {
     /// The mean over all that was measured.
-    pub(crate) fn bytes_per_second(&self) -> f64 {
+    pub fn bytes_per_second(&self) -> f64 {
         match self.seconds > 0.0 {
             true => self.bytes as f64 / self.seconds,
             false => 0.0,
@@ -94,7 +109,7 @@ impl Rate {
 }
 
 /// What the file says, by method and route.
-pub(crate) fn rates() -> Vec<Rate> {
+pub fn rates() -> Vec<Rate> {
     let mut rates: BTreeMap<(Method, String), Rate> = BTreeMap::new();
     for record in records() {
         let route = format!(
@@ -117,7 +132,10 @@ pub(crate) fn rates() -> Vec<Rate> {
 }
 
 /// Forgets everything.
-pub(crate) fn clear() -> std::io::Result<()> {
+///
+/// # Errors
+/// If the file cannot be removed.
+pub fn clear() -> std::io::Result<()> {
     match file().map(std::fs::remove_file) {
         Some(Err(error)) if error.kind() != std::io::ErrorKind::NotFound => Err(error),
         _ => Ok(()),
