@@ -184,6 +184,12 @@ impl Tree {
         self.names.values().filter(|it| **it == id).count()
     }
 
+    /// Whether any object has several names.
+    pub(crate) fn has_links(&self) -> bool {
+        let ids: BTreeSet<Id> = self.names.values().copied().collect();
+        ids.len() < self.names.len()
+    }
+
     /// A new object at `path`; what was there goes, with all below it.
     pub(crate) fn put(&mut self, path: Path, node: Node) -> Id {
         self.remove(&path);
