@@ -49,7 +49,7 @@ pub(crate) fn two_trees() -> impl Strategy<Value = (Tree, Tree, &'static str)> {
     (
         trees(names(), nasty_sizes(), NASTY_HOLES, 0..40),
         trees(names(), nasty_sizes(), NASTY_HOLES, 0..25),
-        prop_oneof![8 => Just("none"), 1 => Just("batch"), 1 => Just("file")],
+        prop_oneof![18 => Just("none"), 1 => Just("batch"), 1 => Just("file")],
     )
 }
 

@@ -366,7 +366,7 @@ impl<'a> Stage<'a> {
             adopt_time(target, &self.places.target, path);
         }
         for path in &promised.loose_attributes {
-            if let Some(node) = target.get_mut(path) {
+            if let Some(node) = target.at_mut(path) {
                 let found = disk::attributes(&disk::at(&self.places.target, path));
                 if found != node.meta.attributes {
                     node.meta.attributes = found;
@@ -377,7 +377,7 @@ impl<'a> Stage<'a> {
 }
 
 fn adopt_time(tree: &mut Tree, root: &DiskPath, path: &Path) {
-    if let Some(node) = tree.get_mut(path) {
+    if let Some(node) = tree.at_mut(path) {
         node.meta.time = disk::time(&disk::at(root, path));
     }
 }

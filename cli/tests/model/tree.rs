@@ -156,7 +156,7 @@ impl Tree {
         self.id(path).map(|id| self.node(id))
     }
 
-    pub(crate) fn get_mut(&mut self, path: &[Vec<u8>]) -> Option<&mut Node> {
+    pub(crate) fn at_mut(&mut self, path: &[Vec<u8>]) -> Option<&mut Node> {
         self.id(path).map(|id| self.node_mut(id))
     }
 
