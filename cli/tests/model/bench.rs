@@ -52,7 +52,8 @@ pub(crate) fn runner(seed: u64) -> TestRunner {
     TestRunner::new(Config {
         cases: 1,
         failure_persistence: None,
-        max_shrink_iters: 400,
+        // Each is a story played again.
+        max_shrink_iters: 200,
         rng_algorithm: RngAlgorithm::ChaCha,
         rng_seed: RngSeed::Fixed(seed),
         ..Config::default()

@@ -51,6 +51,8 @@ pub(crate) struct Places {
 pub(crate) struct Ran {
     pub(crate) code: Option<i32>,
     pub(crate) said: String,
+    /// What it says that it does, one line an entry, in order; an engine may be silent.
+    pub(crate) items: Option<Vec<String>>,
 }
 
 /// Whoever does what a command says.
@@ -74,14 +76,24 @@ impl Engine for Binary {
         match blit.arg("--").arg(contents).arg(&places.target).try_run() {
             Ok(ran) => Ran {
                 code: ran.code,
+                items: Some(items(&ran.stdout)),
                 said: ran.stderr,
             },
             Err(reason) => Ran {
                 code: None,
+                items: None,
                 said: reason,
             },
         }
     }
+}
+
+/// What goes away at the source of a move is told besides: it went well at the target.
+fn items(stdout: &str) -> Vec<String> {
+    let lines = stdout.lines().filter(|line| !line.starts_with("move "));
+    let mut items: Vec<String> = lines.map(str::to_owned).collect();
+    items.sort();
+    items
 }
 
 impl Command {
@@ -123,7 +135,7 @@ impl Command {
             (self.specials, "--specials"),
             (self.yes, "--yes"),
         ];
-        let mut words = vec![verb.to_owned()];
+        let mut words = vec![verb.to_owned(), "--itemize".to_owned()];
         words.extend(
             flags
                 .into_iter()

@@ -115,7 +115,7 @@ impl Editor<'_> {
                 let to = self.free_place(edit, Some(&from))?;
                 fs::rename(self.at(&from), self.at(&to)).unwrap();
                 self.tree.rename(&from, &to);
-                self.tree.get_mut(&to).unwrap().changed = self.now;
+                self.tree.at_mut(&to).unwrap().changed = self.now;
                 self.stamp_above(&from, &edit.node);
                 self.stamp_above(&to, &edit.node);
             }
@@ -256,7 +256,7 @@ impl Editor<'_> {
     fn change(&mut self, at: &[Vec<u8>], node: Node) {
         let changed = self.now;
         disk::dress(&self.at(at), &node);
-        *self.tree.get_mut(at).unwrap() = Node { changed, ..node };
+        *self.tree.at_mut(at).unwrap() = Node { changed, ..node };
     }
 
     /// Gives the entry the time of the day, or one in the second that was asked for.
@@ -268,7 +268,7 @@ impl Editor<'_> {
             false => stamp(seconds, self.now, self.stamps),
         };
         blit_conform::tree::set_times(&place, time);
-        let node = self.tree.get_mut(at).unwrap();
+        let node = self.tree.at_mut(at).unwrap();
         node.meta.time = disk::time(&place);
         node.changed = self.now;
     }

@@ -221,3 +221,30 @@ fn a_move_with_rules_still_says_what_cannot_be_carried() {
 fn a_target_that_is_not_there_differs_from_an_empty_source() {
     keeps("", None, &[Command::new(Verb::Check)]);
 }
+
+#[test]
+fn a_dry_run_tells_of_the_metadata_of_directories() {
+    let dry = Command {
+        dry_run: true,
+        ..Command::new(Verb::Copy)
+    };
+    keeps(
+        "b/, b/c = 1",
+        Some("b/, b/c = 2"),
+        &[dry.clone(), Command::new(Verb::Copy)],
+    );
+}
+
+#[test]
+fn a_directory_in_which_something_is_done_gets_no_new_metadata_by_that() {
+    let by_content = |dry_run| Command {
+        checksum: true,
+        dry_run,
+        ..Command::new(Verb::Copy)
+    };
+    keeps(
+        "a = 1, b/, b/c = a, d/, d/e = 2",
+        Some("a = 3, b/, b/c = a, d/"),
+        &[by_content(true), by_content(false)],
+    );
+}

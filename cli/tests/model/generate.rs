@@ -15,11 +15,11 @@ use crate::tree::{Body, Content, Id, Meta, Node, Path, Tree};
 pub(crate) fn stories() -> impl Strategy<Value = Story> {
     let target = prop_oneof![
         1 => Just(Begin::Nothing),
-        2 => trees(common_names(), small_sizes(), 0..10).prop_map(Begin::Other),
+        2 => trees(common_names(), small_sizes(), SMALL_HOLES, 0..10).prop_map(Begin::Other),
         3 => Just(Begin::Same),
     ];
     (
-        trees(common_names(), small_sizes(), 0..14),
+        trees(common_names(), small_sizes(), SMALL_HOLES, 0..14),
         target,
         vec(steps(), 2..16),
     )
@@ -30,7 +30,7 @@ pub(crate) fn stories() -> impl Strategy<Value = Story> {
                 Begin::Same => Some(source.clone()),
             },
             source,
-            steps,
+            steps: after_dry_runs(steps),
         })
 }
 
@@ -47,9 +47,9 @@ enum Begin {
 pub(crate) fn two_trees() -> impl Strategy<Value = (Tree, Tree, &'static str)> {
     let names = || prop_oneof![3 => nasty_names(), 2 => common_names()];
     (
-        trees(names(), nasty_sizes(), 0..40),
-        trees(names(), nasty_sizes(), 0..25),
-        prop_oneof![8 => Just("none"), 1 => Just("batch"), 1 => Just("file")],
+        trees(names(), nasty_sizes(), NASTY_HOLES, 0..40),
+        trees(names(), nasty_sizes(), NASTY_HOLES, 0..25),
+        prop_oneof![18 => Just("none"), 1 => Just("batch"), 1 => Just("file")],
     )
 }
 
@@ -59,6 +59,21 @@ fn steps() -> impl Strategy<Value = Step> {
         3 => edits(TARGET_ACTS).prop_map(Step::EditTarget),
         5 => commands().prop_map(Step::Run),
     ]
+}
+
+/// What a dry run tells is then done.
+fn after_dry_runs(steps: Vec<Step>) -> Vec<Step> {
+    let doubled = steps.into_iter().flat_map(|step| {
+        let really = match &step {
+            Step::Run(command) if command.dry_run => Some(Step::Run(Command {
+                dry_run: false,
+                ..command.clone()
+            })),
+            _ => None,
+        };
+        [Some(step), really].into_iter().flatten()
+    });
+    doubled.collect()
 }
 
 /// Nobody but the quick comparison misses attributes that were changed at the target alone
@@ -104,7 +119,7 @@ fn edits(acts: &'static [Act]) -> impl Strategy<Value = Edit> {
         any::<Index>(),
         any::<Index>(),
         common_names(),
-        nodes(small_sizes()),
+        nodes(small_sizes(), SMALL_HOLES),
         any::<bool>(),
     )
         .prop_map(|(act, which, directory, name, node, is_natural)| Edit {
@@ -252,12 +267,13 @@ struct Plant {
 fn trees(
     names: impl Strategy<Value = Vec<u8>>,
     sizes: impl Strategy<Value = u64> + Clone,
+    holes: &'static [u64],
     entries: std::ops::Range<usize>,
 ) -> impl Strategy<Value = Tree> {
     let plant = (
         any::<Index>(),
         names,
-        nodes(sizes),
+        nodes(sizes, holes),
         prop::option::weighted(0.15, any::<Index>()),
     )
         .prop_map(|(directory, name, node, link)| Plant {
@@ -315,7 +331,10 @@ fn stamp_all(tree: &mut Tree) {
     }
 }
 
-fn nodes(sizes: impl Strategy<Value = u64> + Clone) -> impl Strategy<Value = Node> {
+fn nodes(
+    sizes: impl Strategy<Value = u64> + Clone,
+    holes: &'static [u64],
+) -> impl Strategy<Value = Node> {
     let links: &[&[u8]] = &[
         b"a",
         b"../b",
@@ -327,7 +346,7 @@ fn nodes(sizes: impl Strategy<Value = u64> + Clone) -> impl Strategy<Value = Nod
     ];
     let body = prop_oneof![
         3 => Just(Body::Directory),
-        8 => contents(sizes).prop_map(Body::File),
+        8 => contents(sizes, holes).prop_map(Body::File),
         2 => select(links).prop_map(|to| Body::Symlink(to.to_vec())),
         1 => Just(Body::Fifo),
     ];
@@ -405,19 +424,19 @@ fn keeps_attributes() -> bool {
     *KEEPS
 }
 
-fn contents(sizes: impl Strategy<Value = u64> + Clone) -> impl Strategy<Value = Content> {
+fn contents(
+    sizes: impl Strategy<Value = u64> + Clone,
+    holes: &'static [u64],
+) -> impl Strategy<Value = Content> {
     let full = (sizes.clone(), 0_u64..1 << 20).prop_map(|(size, seed)| Content {
         seed,
         size,
         data: vec![(0, size)],
     });
-    let sparse = (
-        sizes,
-        0_u64..1 << 20,
-        vec((0_u64..1 << 21, 1_u64..9_000), 0..3),
-    )
-        .prop_map(|(size, seed, pieces)| {
-            let size = size + (1 << 20);
+    let pieces = vec((0_u64..1 << 21, 1_u64..9_000), 0..3);
+    let sparse =
+        (sizes, select(holes), 0_u64..1 << 20, pieces).prop_map(|(size, hole, seed, pieces)| {
+            let size = size + hole;
             Content {
                 seed,
                 size,
@@ -448,6 +467,11 @@ fn small_sizes() -> impl Strategy<Value = u64> + Clone {
         2 => 1_u64..9_000,
     ]
 }
+
+const SMALL_HOLES: &[u64] = &[1 << 20];
+
+/// From 256 MiB on, a file may be moved in parts.
+const NASTY_HOLES: &[u64] = &[0, 4_096, 1 << 20, 1 << 20, 3 << 20, 256 << 20];
 
 /// Around the limits of blocks, chunks, packs (1 MiB) and stripes (256 MiB).
 fn nasty_sizes() -> impl Strategy<Value = u64> + Clone {

@@ -31,6 +31,8 @@ pub(crate) struct Promise {
     pub(crate) loose_attributes: BTreeSet<Path>,
     /// What `--backup-dir` must hold: old files, links and specials.
     pub(crate) kept: BTreeMap<Path, Node>,
+    /// Whether any file of the source has several names.
+    pub(crate) has_links: bool,
     /// Whether the promises leave open how the tree ends: after a refusal in a group of hard links.
     pub(crate) is_vague: bool,
 }
@@ -58,6 +60,7 @@ pub(crate) fn promise(
         loose_source_times: BTreeSet::new(),
         loose_attributes: BTreeSet::new(),
         kept: BTreeMap::new(),
+        has_links: source.has_links(),
         is_vague: false,
     };
     let trouble = working.trouble();

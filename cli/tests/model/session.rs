@@ -46,6 +46,7 @@ impl Engine for InProcess {
         Ran {
             code: Some(code),
             said: format!("{:?} {:?}", report.stop, report.problems),
+            items: None,
         }
     }
 }

@@ -45,6 +45,8 @@ pub(crate) enum Word {
     Exit,
     /// Something changed where nothing may: a dry run, a refusal, nothing to do.
     Idle,
+    /// A dry run told of other actions than were then done.
+    Foretold,
     /// The same command once more did something.
     SecondRun,
     /// The source is not what it must be.
@@ -58,6 +60,8 @@ pub(crate) enum Word {
 pub(crate) struct Told {
     pub(crate) commands: usize,
     pub(crate) edits: usize,
+    /// Dry runs whose actions were compared with those that were then taken.
+    pub(crate) dry_runs: usize,
     pub(crate) complaints: Vec<Complaint>,
 }
 
@@ -92,6 +96,7 @@ pub(crate) fn play(story: &Story, engine: &dyn Engine) -> Told {
             }
         }
     }
+    told.dry_runs = stage.dry_runs;
     told
 }
 
@@ -108,6 +113,9 @@ struct Stage<'a> {
     source: Tree,
     target: Option<Tree>,
     now: u32,
+    /// What the last dry run told, of which command, and when that would have to follow.
+    foretold: Option<(Command, u32, Vec<String>)>,
+    dry_runs: usize,
 }
 
 impl<'a> Stage<'a> {
@@ -129,13 +137,16 @@ impl<'a> Stage<'a> {
             source: story.source.clone(),
             target: story.target.clone(),
             now: 0,
+            foretold: None,
+            dry_runs: 0,
         }
     }
 
     /// Runs a command and judges what came of it; if all is well, the model becomes what the oracle
     /// said, and the command is run again.
     fn command(&mut self, command: &Command) -> Result<Next, Vec<Complaint>> {
-        let promised = self.run(command)?;
+        let (promised, items) = self.run(command)?;
+        self.compare_with_dry_run(command, items, &promised)?;
         if promised.is_vague {
             return Ok(Next::Stop);
         }
@@ -143,7 +154,7 @@ impl<'a> Stage<'a> {
         self.adopt(promised);
         if is_repeatable && !command.is_read_only() {
             self.now += 1;
-            let again = self.run(command).map_err(|complaints| {
+            let (again, _) = self.run(command).map_err(|complaints| {
                 let detail = |it: &Complaint| format!("{:?} {}", it.word, it.detail);
                 let details: Vec<_> = complaints.iter().map(detail).collect();
                 vec![Complaint {
@@ -159,7 +170,48 @@ impl<'a> Stage<'a> {
         Ok(Next::Go)
     }
 
-    fn run(&self, command: &Command) -> Result<Promise, Vec<Complaint>> {
+    /// What a dry run tells is what the real run does next, if nothing happens in between (C7).
+    fn compare_with_dry_run(
+        &mut self,
+        command: &Command,
+        items: Option<Vec<String>>,
+        promised: &Promise,
+    ) -> Result<(), Vec<Complaint>> {
+        if command.dry_run {
+            let really = Command {
+                dry_run: false,
+                ..command.clone()
+            };
+            self.foretold = items.map(|items| (really, self.now + 1, items));
+            return Ok(());
+        }
+        let foretold = self.foretold.take();
+        let (Some((really, now, told)), Some(done)) = (foretold, items) else {
+            return Ok(());
+        };
+        // A refusal stops before anything is told.
+        let is_comparable = (&really, now) == (command, self.now) && !promised.exits.contains(&7);
+        if !is_comparable || !promised.loose_attributes.is_empty() {
+            return Ok(());
+        }
+        self.dry_runs += 1;
+        // New metadata of a file with several names may be told of one of them, or of all.
+        let is_told_once = promised.has_links;
+        let without = |mut items: Vec<String>| {
+            items.retain(|item| !is_told_once || !item.starts_with("metadata "));
+            items
+        };
+        let (told, done) = (without(told), without(done));
+        if told == done {
+            return Ok(());
+        }
+        Err(vec![Complaint {
+            word: Word::Foretold,
+            detail: format!("{command:?}\n  told {told:#?}\n  done {done:#?}"),
+        }])
+    }
+
+    fn run(&self, command: &Command) -> Result<(Promise, Option<Vec<String>>), Vec<Complaint>> {
         drop(disk::remove(&self.places.backup));
         let before = Before::of(&self.places);
         let ran = self.engine.run(command, &self.places);
@@ -169,7 +221,7 @@ impl<'a> Stage<'a> {
             let promised = promise(command, &self.source, self.target.as_ref(), order, self.now);
             let complaints = self.judge(command, &promised, &ran, &before);
             if complaints.is_empty() {
-                return Ok(promised);
+                return Ok((promised, ran.items));
             }
             first.get_or_insert(complaints);
         }
@@ -314,7 +366,7 @@ impl<'a> Stage<'a> {
             adopt_time(target, &self.places.target, path);
         }
         for path in &promised.loose_attributes {
-            if let Some(node) = target.get_mut(path) {
+            if let Some(node) = target.at_mut(path) {
                 let found = disk::attributes(&disk::at(&self.places.target, path));
                 if found != node.meta.attributes {
                     node.meta.attributes = found;
@@ -325,7 +377,7 @@ impl<'a> Stage<'a> {
 }
 
 fn adopt_time(tree: &mut Tree, root: &DiskPath, path: &Path) {
-    if let Some(node) = tree.get_mut(path) {
+    if let Some(node) = tree.at_mut(path) {
         node.meta.time = disk::time(&disk::at(root, path));
     }
 }

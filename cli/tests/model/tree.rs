@@ -156,7 +156,7 @@ impl Tree {
         self.id(path).map(|id| self.node(id))
     }
 
-    pub(crate) fn get_mut(&mut self, path: &[Vec<u8>]) -> Option<&mut Node> {
+    pub(crate) fn at_mut(&mut self, path: &[Vec<u8>]) -> Option<&mut Node> {
         self.id(path).map(|id| self.node_mut(id))
     }
 
@@ -182,6 +182,12 @@ impl Tree {
     /// How many names the object has.
     pub(crate) fn links(&self, id: Id) -> usize {
         self.names.values().filter(|it| **it == id).count()
+    }
+
+    /// Whether any object has several names.
+    pub(crate) fn has_links(&self) -> bool {
+        let ids: BTreeSet<Id> = self.names.values().copied().collect();
+        ids.len() < self.names.len()
     }
 
     /// A new object at `path`; what was there goes, with all below it.

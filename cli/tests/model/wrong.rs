@@ -160,7 +160,7 @@ const WRONG: &[(&str, Word, Fault)] = &[
         Word::Source,
         Fault::Then(|command, places, _| {
             if command.verb == Verb::Move && !command.dry_run {
-                entries(&places.source).iter().for_each(remove);
+                entries(&places.source).iter().for_each(|path| remove(path));
             }
         }),
     ),
@@ -288,7 +288,7 @@ fn walk(root: &DiskPath) -> Vec<PathBuf> {
     found
 }
 
-fn remove(path: &PathBuf) {
+fn remove(path: &DiskPath) {
     blit_conform::remove_tree(path).unwrap();
 }
 

@@ -208,7 +208,7 @@ impl<'a> Working<'a> {
     fn give_metadata(&mut self, path: &[Vec<u8>], wanted: &Node) {
         let is_symlink = wanted.is_symlink();
         let now = self.now;
-        let Some(there) = self.after.get_mut(path) else {
+        let Some(there) = self.after.at_mut(path) else {
             return;
         };
         let mut meta = wanted.meta.clone();

@@ -21,6 +21,8 @@ pub(super) struct Unfinished {
     pub(super) attributes: Option<Attributes>,
     /// Whether this is how the entry ends; a new directory has ended when it was made.
     pub(super) is_end: bool,
+    /// Whether the scan saw another metadata: what only the work in it changed is no news.
+    pub(super) differs: bool,
 }
 
 impl Unfinished {
@@ -31,6 +33,7 @@ impl Unfinished {
             entry,
             attributes: None,
             is_end: false,
+            differs: false,
         }
     }
 
@@ -97,7 +100,8 @@ async fn finish(site: &Site, batch: &[Unfinished]) -> Result<()> {
             Ok(applied) => {
                 session.lose(&applied.losses);
                 if directory.is_end {
-                    end(site, &directory.path, applied.changed).await;
+                    let changed = applied.changed && directory.differs;
+                    end(site, &directory.path, changed).await;
                 }
             }
             Err(error) if directory.is_end => {

@@ -246,8 +246,11 @@ impl Taker {
                     self.end_compared(&diff, differs).await;
                 }
                 Ok(file) if diff.entry.is_directory() => {
+                    let is_end = diff.replace != Replace::Nothing && !diff.path.is_root();
+                    let differs = is_end && self.differs(&diff, &file).await;
                     self.site.unfinished.lock().push(Unfinished {
-                        is_end: diff.replace != Replace::Nothing && !diff.path.is_root(),
+                        is_end,
+                        differs,
                         path: diff.path,
                         entry: diff.entry,
                         attributes: Some(file.attributes),
