@@ -49,7 +49,7 @@ impl Goal {
         peer_wall_s: &Spread,
     ) -> Reached {
         let is_reached = match self {
-            Self::Ratio(_) if !ratio.is_stable => return Reached::Unstable,
+            Self::Ratio(_) | Self::Within { .. } if !ratio.is_stable => return Reached::Unstable,
             Self::Ratio(least) => ratio.pairs.median >= least,
             Self::Seconds(most) => blit_wall_s.median < most,
             Self::Within { times, plus_s } => {
@@ -123,6 +123,10 @@ mod tests {
     fn what_starting_may_cost_is_judged_by_both_times() {
         assert_eq!(judge(Goal::start(), &[0.010], &[0.016]), Reached::Met);
         assert_eq!(judge(Goal::start(), &[0.010], &[0.018]), Reached::Missed);
+        assert_eq!(
+            judge(Goal::start(), &[0.010, 0.010], &[0.010, 0.018]),
+            Reached::Unstable
+        );
     }
 
     #[test]

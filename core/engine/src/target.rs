@@ -12,6 +12,7 @@ mod links;
 mod needs;
 mod receive;
 mod room;
+mod waiting;
 
 pub(crate) use needs::Needs;
 

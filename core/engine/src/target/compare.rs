@@ -20,6 +20,7 @@ use super::{
     delete::DeletionList,
     judge::{self, Verdict, judge},
     links::Link,
+    waiting::{Known, Waiting},
 };
 use crate::{UNCARRIED, spool::Spool};
 
@@ -50,8 +51,10 @@ impl Compared {
 pub(super) struct Comparer {
     site: Arc<Site>,
     compared: Compared,
-    /// Directories that the listing has named and not yet ended.
+    /// Directories that are being compared, or will be soon.
     open: HashMap<RelPath, Directory>,
+    /// Those that the listing has named and not yet entered.
+    waiting: Waiting,
     queue: VecDeque<EntryBatch>,
     /// Whether what the source lacks is of interest.
     wants_extras: bool,
@@ -69,6 +72,18 @@ struct Directory {
     cursor: Option<Cursor>,
 }
 
+impl From<Known> for Directory {
+    fn from(known: Known) -> Self {
+        Self {
+            entry: known.entry,
+            is_fresh: known.is_fresh,
+            is_asked: known.is_asked,
+            is_touched: false,
+            cursor: None,
+        }
+    }
+}
+
 impl Comparer {
     pub(super) async fn new(site: &Arc<Site>, open: Open) -> Result<Self> {
         let root = site.store.stat(&site.session.cx, &RelPath::ROOT).await?;
@@ -82,6 +97,7 @@ impl Comparer {
                 links: Spool::default(),
             },
             open: HashMap::new(),
+            waiting: Waiting::default(),
             queue: VecDeque::new(),
             wants_extras: matches!(open.verb, Verb::Check | Verb::Mirror),
             root_is_named: open.root.is_none(),
@@ -133,7 +149,7 @@ impl Comparer {
     /// Takes a batch of the listing. It may be compared later, when the next ones have come.
     pub(super) async fn take(&mut self, batch: EntryBatch) -> Result<()> {
         self.queue.push_back(batch);
-        self.read_ahead();
+        self.read_ahead()?;
         if self.queue.len() > LOOK_AHEAD
             && let Some(batch) = self.queue.pop_front()
         {
@@ -146,16 +162,21 @@ impl Comparer {
     pub(super) async fn finish(mut self) -> Result<Compared> {
         while let Some(batch) = self.queue.pop_front() {
             self.compare(batch).await?;
-            self.read_ahead();
+            self.read_ahead()?;
         }
         Ok(self.compared)
     }
 
     /// Begins to read those of the target's directories that will be compared soon.
-    fn read_ahead(&mut self) {
+    fn read_ahead(&mut self) -> Result<()> {
         for batch in &self.queue {
             if self.root_is_named && batch.directory.is_root() {
                 continue;
+            }
+            if !self.open.contains_key(&batch.directory)
+                && let Some(known) = self.waiting.take(&batch.directory)?
+            {
+                self.open.insert(batch.directory.clone(), known.into());
             }
             if let Some(directory) = self.open.get_mut(&batch.directory)
                 && directory.cursor.is_none()
@@ -164,12 +185,15 @@ impl Comparer {
                 directory.cursor = Some(Cursor::open(&self.site, batch.directory.clone()));
             }
         }
+        Ok(())
     }
 
     async fn compare(&mut self, batch: EntryBatch) -> Result<()> {
         let path = batch.directory;
         // A directory whose parent could not be made, or is left alone, is left alone too.
-        let Some(mut directory) = self.open.remove(&path) else {
+        let open = self.open.remove(&path);
+        let waiting = || Ok(self.waiting.take(&path)?.map(Directory::from));
+        let Some(mut directory) = open.map_or_else(waiting, |it| Ok(Some(it)))? else {
             return Ok(());
         };
         let mut cursor = match directory.cursor.take() {
@@ -291,15 +315,16 @@ impl Comparer {
             Verdict::Conflict => return Ok(()),
         }
         self.site.settle(&path, &source)?;
-        let directory = Directory {
-            entry: Some(source),
+        let (Some(parent), Some(name)) = (path.parent(), path.name()) else {
+            return Ok(());
+        };
+        let known = Known {
+            // What was asked for comes again with the answer.
+            entry: (!is_asked).then_some(source),
             is_fresh: !is_there,
             is_asked,
-            is_touched: false,
-            cursor: None,
         };
-        self.open.insert(path, directory);
-        Ok(())
+        self.waiting.push(parent, name, known)
     }
 
     async fn other(
