@@ -67,9 +67,9 @@ fn sweep(workload: &Workload, kind: FileSystem, twice: bool) {
     let mut points: Vec<usize> = (1..=calls).collect();
     // A thousand files have thousands of points that are all alike.
     let wanted = if workload.name == BATCH.name {
-        scaled(2, 300)
+        scaled(1, 100)
     } else {
-        scaled(4, calls)
+        scaled(3, calls)
     };
     let (mut kills, mut broken) = (0, Vec::new());
     while kills < wanted && !points.is_empty() {
