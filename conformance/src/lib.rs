@@ -16,6 +16,7 @@
 mod compare;
 mod crash;
 mod environment;
+mod killer;
 pub mod power;
 mod remove;
 mod run;
@@ -27,7 +28,8 @@ mod walk;
 pub use compare::{Difference, Options, Snapshot, What, assert_same, assert_same_with, compare};
 pub use crash::{Broken, Promise, is_unfinished, judge_claim, judge_crash, judge_move};
 pub use environment::{Scratch, is_long, is_root, need_root, need_tool, scaled, seed, skip};
+pub use killer::{Ended, kill_at};
 pub use remove::remove_tree;
 pub use run::{Blit, Ran};
-pub use strace::{Calls, Inject, SyscallCounts, count_syscalls, count_syscalls_by_thread};
+pub use strace::{Calls, Inject, SyscallCounts, count_syscalls};
 pub use volume::{FileSystem, Mounted};

@@ -2,7 +2,6 @@
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
-use std::path::Path;
 use std::process::Command;
 
 use crate::Scratch;
@@ -27,16 +26,10 @@ pub struct Calls {
 pub fn count_syscalls(command: &Command) -> SyscallCounts {
     let scratch = Scratch::new();
     let table = scratch.path("counts");
-    let flags = ["-f", "-qq", "-c", "-U", "name,calls,errors", "-o"];
-    run(command, &flags, &table);
-    let table = std::fs::read_to_string(&table).expect("strace wrote its table");
-    table.lines().filter_map(count).collect()
-}
-
-/// Runs `command` under `strace`, which writes to the file `output`.
-fn run(command: &Command, flags: &[&str], output: &Path) {
     let mut strace = Command::new("strace");
-    strace.args(flags).arg(output);
+    strace
+        .args(["-f", "-qq", "-c", "-U", "name,calls,errors", "-o"])
+        .arg(&table);
     strace.arg(command.get_program()).args(command.get_args());
     // The search path is there for a command that does not clear its environment.
     strace
@@ -56,6 +49,8 @@ fn run(command: &Command, flags: &[&str], output: &Path) {
         "{}",
         String::from_utf8_lossy(&output.stderr)
     );
+    let table = std::fs::read_to_string(&table).expect("strace wrote its table");
+    table.lines().filter_map(count).collect()
 }
 
 fn count(line: &str) -> Option<(String, Calls)> {
@@ -64,39 +59,6 @@ fn count(line: &str) -> Option<(String, Calls)> {
     let made = words.next()?.parse().ok()?;
     let failed = words.next().and_then(|it| it.parse().ok()).unwrap_or(0);
     (name != "total").then(|| (name.to_owned(), Calls { made, failed }))
-}
-
-/// Runs `command` to a good end, and answers how often the thread that made each of `calls` most
-/// often made it: `when` of an injection counts for each thread.
-///
-/// # Panics
-/// When it does not end well, or `strace` does not work.
-#[must_use]
-pub fn count_syscalls_by_thread(command: &Command, calls: &[&str]) -> BTreeMap<String, usize> {
-    let scratch = Scratch::new();
-    let log = scratch.path("log");
-    // Those that this `strace` does not know are left out.
-    let trace = format!("trace=?{}", calls.join(",?"));
-    let flags = ["-f", "-qq", "--seccomp-bpf", "-e", &trace, "-s", "0", "-o"];
-    run(command, &flags, &log);
-    let log = std::fs::read_to_string(&log).expect("strace wrote its log");
-    let mut made: BTreeMap<(&str, &str), usize> = BTreeMap::new();
-    for line in log.lines() {
-        // `PID CALL(ARGUMENTS…`; a call that is resumed was counted before.
-        let mut words = line.splitn(2, ' ').map(str::trim_start);
-        let (thread, call) = (words.next(), words.next().and_then(|it| it.split_once('(')));
-        if let (Some(thread), Some((call, _))) = (thread, call)
-            && !call.starts_with('<')
-        {
-            *made.entry((call, thread)).or_default() += 1;
-        }
-    }
-    let mut most = BTreeMap::new();
-    for ((call, _), made) in made {
-        let most: &mut usize = most.entry(call.to_owned()).or_default();
-        *most = made.max(*most);
-    }
-    most
 }
 
 /// What happens at a system call.

@@ -83,7 +83,8 @@ impl Mounted {
     /// What `mount` says, when it cannot be mounted.
     pub fn image(kind: FileSystem, image: &Path, at: &Path) -> io::Result<Self> {
         let options = match kind {
-            FileSystem::Ext4 => "loop,noatime",
+            // Without what it does for programs that do not sync.
+            FileSystem::Ext4 => "loop,noatime,noauto_da_alloc",
             FileSystem::Xfs => "loop,noatime,nouuid",
             FileSystem::Btrfs => {
                 // It would take an older state of the same file system for a mistake.
