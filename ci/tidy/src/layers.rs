@@ -53,6 +53,10 @@ const LAYERS: &[Layer] = &[
 /// What tests of any crate may use besides: the reference plugins and the judge.
 const DEV: &[&str] = &["conformance", "plugins/store-mem", "transports/mem"];
 
+/// What tests of a plugin may use besides: what a fault in a store does to a tree is seen only in a
+/// whole session.
+const DEV_OF_PLUGINS: &[&str] = &["core/engine", "core/plan"];
+
 /// Dependencies point one way.
 #[must_use]
 pub fn layers(workspace: &Workspace) -> Vec<String> {
@@ -75,7 +79,9 @@ pub fn layers(workspace: &Workspace) -> Vec<String> {
 }
 
 fn may_use(layer: &Layer, folder: &str, kind: DependencyKind) -> bool {
-    let in_tests = kind == DependencyKind::Dev && DEV.contains(&folder);
+    let is_plugin = layer.folder == "plugins/*";
+    let may_test = DEV.contains(&folder) || (is_plugin && DEV_OF_PLUGINS.contains(&folder));
+    let in_tests = kind == DependencyKind::Dev && may_test;
     in_tests || layer.may_use.iter().any(|pattern| matches(pattern, folder))
 }
 
@@ -131,6 +137,15 @@ mod tests {
     fn tests_of_the_engine_may_use_the_reference_plugins() {
         assert!(with_edge("core/engine", "plugins/store-mem", DependencyKind::Dev).is_empty());
         assert!(with_edge("core/engine", "transports/mem", DependencyKind::Dev).is_empty());
+    }
+
+    #[test]
+    fn only_tests_of_a_plugin_may_drive_it_with_the_engine() {
+        assert!(with_edge("plugins/store-mem", "core/engine", DependencyKind::Dev).is_empty());
+        assert_eq!(
+            with_edge("plugins/store-mem", "core/engine", DependencyKind::Normal),
+            ["plugins/store-mem must not depend on core/engine"]
+        );
     }
 
     #[test]

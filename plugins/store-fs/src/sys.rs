@@ -19,7 +19,7 @@ pub(crate) use twin::{
 };
 
 #[cfg(all(test, target_os = "linux", not(feature = "portable-sys")))]
-pub(crate) use linux::forgo_openat2;
+pub(crate) use linux::{faults::planned, forgo_openat2, relearn_kernel};
 
 use blit_contract::{Entry, Identity, Kind, Name, Special, Time};
 use bytes::Bytes;

@@ -9,11 +9,14 @@
 
 use std::{
     cell::RefCell,
+    io,
     os::fd::{AsRawFd, IntoRawFd, OwnedFd},
     sync::atomic::{AtomicBool, Ordering},
 };
 
 use io_uring::{IoUring, opcode, types};
+
+use super::faults::{Site, pass};
 
 /// How many files are closed by one call.
 const BATCH: usize = 128;
@@ -46,7 +49,7 @@ impl Closing {
         }
         RING.with_borrow_mut(|ring| {
             if ring.is_none() {
-                *ring = IoUring::new(BATCH as u32).ok();
+                *ring = make_ring().ok();
             }
             match ring {
                 Some(ring) => close_by(ring, files),
@@ -63,6 +66,17 @@ impl Drop for Closing {
     }
 }
 
+fn make_ring() -> io::Result<IoUring> {
+    pass(Site("make_ring"))?;
+    IoUring::new(BATCH as u32)
+}
+
+/// Tries once more what has failed before.
+#[cfg(test)]
+pub(super) fn relearn_kernel() {
+    IS_MISSING.store(false, Ordering::Relaxed);
+}
+
 /// Hands all of `files` to the kernel and waits until each is closed.
 fn close_by(ring: &mut IoUring, files: Vec<OwnedFd>) {
     let mut handed_over = 0;
@@ -76,7 +90,10 @@ fn close_by(ring: &mut IoUring, files: Vec<OwnedFd>) {
             handed_over += 1;
         }
     }
-    if let Err(error) = ring.submit_and_wait(handed_over) {
+    let submitted = pass(Site("close_batch"))
+        .map_err(io::Error::from)
+        .and_then(|()| ring.submit_and_wait(handed_over));
+    if let Err(error) = submitted {
         tracing::debug!(%error, "closing through io_uring failed");
     }
     // A failed close of a file that was read, or whose data a barrier has covered, says nothing new.

@@ -10,10 +10,14 @@ use blit_contract::Time;
 use bytes::Bytes;
 use rustix::{
     fs::{Gid, Mode, SeekFrom, Uid, XattrFlags},
-    io::{Errno, retry_on_intr},
+    io::Errno,
 };
 
-use super::{Ids, Stat, c_name, modified, split_names, stat};
+use super::{
+    Ids, Stat, c_name,
+    faults::{Site, call, length},
+    modified, split_names, stat,
+};
 
 /// The most that the attributes of one entry may hold together.
 const XATTRS_BYTES_MAX: usize = 1 << 20;
@@ -45,14 +49,18 @@ impl File {
     }
 
     pub(crate) fn stat(&self) -> io::Result<Stat> {
-        stat(self.0.as_fd(), b"")
+        stat(Site("stat_file"), self.0.as_fd(), b"")
     }
 
     /// Reads at `offset` until `buffer` is full or the file ends; answers how much was read.
     pub(crate) fn read_at(&self, buffer: &mut [u8], offset: u64) -> io::Result<usize> {
         let mut filled = 0;
         while filled < buffer.len() {
-            match rustix::io::pread(&self.0, &mut buffer[filled..], offset + filled as u64) {
+            let rest = &mut buffer[filled..];
+            let read = length(Site("read_at"), rest.len()).and_then(|step| {
+                rustix::io::pread(&self.0, &mut rest[..step], offset + filled as u64)
+            });
+            match read {
                 Ok(0) => break,
                 Ok(more) => filled += more,
                 Err(Errno::INTR) => {}
@@ -66,7 +74,9 @@ impl File {
     /// the file is expected to be.
     pub(crate) fn read_whole(&self, buffer: &mut [u8]) -> io::Result<usize> {
         loop {
-            match rustix::io::read(&self.0, &mut *buffer) {
+            let read = length(Site("read_whole"), buffer.len())
+                .and_then(|step| rustix::io::read(&self.0, &mut buffer[..step]));
+            match read {
                 Err(Errno::INTR) => {}
                 other => return Ok(other?),
             }
@@ -75,7 +85,9 @@ impl File {
 
     pub(crate) fn write_at(&self, mut data: &[u8], mut offset: u64) -> io::Result<()> {
         while !data.is_empty() {
-            match rustix::io::pwrite(&self.0, data, offset) {
+            let wrote = length(Site("write_at"), data.len())
+                .and_then(|step| rustix::io::pwrite(&self.0, &data[..step], offset));
+            match wrote {
                 Ok(0) => return Err(Errno::IO.into()),
                 Ok(written) => {
                     data = &data[written..];
@@ -89,41 +101,45 @@ impl File {
     }
 
     pub(crate) fn set_size(&self, size_bytes: u64) -> io::Result<()> {
-        Ok(retry_on_intr(|| {
+        Ok(call(Site("set_size"), || {
             rustix::fs::ftruncate(&self.0, size_bytes)
         })?)
     }
 
     /// The first run of data at or after `offset`; `None` if there is none.
     pub(crate) fn next_data(&self, offset: u64) -> io::Result<Option<Range<u64>>> {
-        let start = match retry_on_intr(|| rustix::fs::seek(&self.0, SeekFrom::Data(offset))) {
+        let start = match call(Site("next_data"), || {
+            rustix::fs::seek(&self.0, SeekFrom::Data(offset))
+        }) {
             Ok(start) => start,
             Err(Errno::NXIO) => return Ok(None),
             Err(error) => return Err(error.into()),
         };
-        let end = retry_on_intr(|| rustix::fs::seek(&self.0, SeekFrom::Hole(start)))?;
+        let end = call(Site("next_hole"), || {
+            rustix::fs::seek(&self.0, SeekFrom::Hole(start))
+        })?;
         Ok(Some(start..end))
     }
 
     pub(crate) fn sync(&self) -> io::Result<()> {
-        Ok(retry_on_intr(|| rustix::fs::fsync(&self.0))?)
+        Ok(call(Site("sync_file"), || rustix::fs::fsync(&self.0))?)
     }
 
     /// Asks the kernel to forget what it holds of the file, so that the next read asks the disk.
     pub(crate) fn forget_cache(&self) -> io::Result<()> {
-        Ok(retry_on_intr(|| {
+        Ok(call(Site("forget_cache"), || {
             rustix::fs::fadvise(&self.0, 0, None, rustix::fs::Advice::DontNeed)
         })?)
     }
 
     pub(crate) fn set_modified(&self, time: Time) -> io::Result<()> {
-        Ok(retry_on_intr(|| {
+        Ok(call(Site("set_modified"), || {
             rustix::fs::futimens(&self.0, &modified(time))
         })?)
     }
 
     pub(crate) fn set_mode(&self, mode: u32) -> io::Result<()> {
-        Ok(retry_on_intr(|| {
+        Ok(call(Site("set_mode"), || {
             rustix::fs::fchmod(&self.0, Mode::from_raw_mode(mode))
         })?)
     }
@@ -131,14 +147,14 @@ impl File {
     /// Sets the mode of an object that is held, but not opened.
     pub(super) fn set_mode_by_path(&self, mode: u32) -> io::Result<()> {
         let path = format!("/proc/self/fd/{}", self.number());
-        Ok(retry_on_intr(|| {
+        Ok(call(Site("set_mode_by_path"), || {
             rustix::fs::chmod(path.as_str(), Mode::from_raw_mode(mode))
         })?)
     }
 
     pub(crate) fn set_owner(&self, owner: Ids) -> io::Result<()> {
         let (uid, gid) = (Uid::from_raw(owner.uid), Gid::from_raw(owner.gid));
-        Ok(retry_on_intr(|| {
+        Ok(call(Site("set_owner"), || {
             rustix::fs::fchown(&self.0, Some(uid), Some(gid))
         })?)
     }
@@ -147,7 +163,9 @@ impl File {
     pub(crate) fn xattr_names(&self) -> io::Result<Vec<Bytes>> {
         let mut buffer = vec![0; 1_024];
         loop {
-            match retry_on_intr(|| rustix::fs::flistxattr(&self.0, &mut buffer[..])) {
+            match call(Site("xattr_names"), || {
+                rustix::fs::flistxattr(&self.0, &mut buffer[..])
+            }) {
                 Ok(size) => {
                     buffer.truncate(size);
                     return Ok(split_names(&buffer).map(Bytes::copy_from_slice).collect());
@@ -165,7 +183,9 @@ impl File {
         let name = c_name(name)?;
         let mut buffer = vec![0; 4_096];
         loop {
-            match retry_on_intr(|| rustix::fs::fgetxattr(&self.0, &name, &mut buffer[..])) {
+            match call(Site("xattr"), || {
+                rustix::fs::fgetxattr(&self.0, &name, &mut buffer[..])
+            }) {
                 Ok(size) => {
                     buffer.truncate(size);
                     return Ok(buffer.into());
@@ -180,13 +200,15 @@ impl File {
 
     pub(crate) fn set_xattr(&self, name: &[u8], value: &[u8]) -> io::Result<()> {
         let name = c_name(name)?;
-        Ok(retry_on_intr(|| {
+        Ok(call(Site("set_xattr"), || {
             rustix::fs::fsetxattr(&self.0, &name, value, XattrFlags::empty())
         })?)
     }
 
     pub(crate) fn remove_xattr(&self, name: &[u8]) -> io::Result<()> {
         let name = c_name(name)?;
-        Ok(retry_on_intr(|| rustix::fs::fremovexattr(&self.0, &name))?)
+        Ok(call(Site("remove_xattr"), || {
+            rustix::fs::fremovexattr(&self.0, &name)
+        })?)
     }
 }
