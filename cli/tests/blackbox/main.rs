@@ -22,6 +22,7 @@ mod mirror;
 mod move_;
 mod permissions;
 mod pipes;
+mod races;
 mod slashes;
 mod syscalls;
 mod trees;
