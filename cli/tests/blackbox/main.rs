@@ -20,6 +20,7 @@ mod json;
 mod kill;
 mod mirror;
 mod move_;
+mod moving;
 mod permissions;
 mod pipes;
 mod races;
