@@ -16,6 +16,7 @@ mod errors;
 mod faults;
 mod filesystems;
 mod flip;
+mod full;
 mod json;
 mod kill;
 mod mirror;
