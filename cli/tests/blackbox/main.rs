@@ -17,6 +17,7 @@ mod faults;
 mod filesystems;
 mod flip;
 mod full;
+mod fuse;
 mod json;
 mod kill;
 mod mirror;
