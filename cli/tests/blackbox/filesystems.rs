@@ -11,10 +11,10 @@ use crate::bench::{Pair, read, untouched};
 use crate::json::error_codes;
 
 /// Something mounted for one test.
-struct Mounted(PathBuf);
+pub(crate) struct Mounted(pub(crate) PathBuf);
 
 impl Mounted {
-    fn new(at: PathBuf, arguments: &[&str]) -> Self {
+    pub(crate) fn new(at: PathBuf, arguments: &[&str]) -> Self {
         fs::create_dir_all(&at).unwrap();
         let output = Command::new("mount")
             .args(arguments)
@@ -30,7 +30,7 @@ impl Mounted {
     }
 
     /// A new file system of `kind` in an image; `None` without its tools.
-    fn image(scratch: &Scratch, kind: &str) -> Option<Self> {
+    pub(crate) fn image(scratch: &Scratch, kind: &str) -> Option<Self> {
         let mkfs = format!("mkfs.{kind}");
         if !need_tool(&mkfs) {
             return None;

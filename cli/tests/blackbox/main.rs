@@ -16,6 +16,8 @@ mod errors;
 mod faults;
 mod filesystems;
 mod flip;
+mod full;
+mod fuse;
 mod json;
 mod mirror;
 mod move_;

@@ -130,18 +130,16 @@ fn judge(canary: &Canary, pair: &Pair, ran: &[Ran]) -> Result<(), String> {
 
 /// How often each operation is flipped at least; each combination runs at least once.
 fn flips_min() -> u64 {
-    scaled(200, 100_000) as u64
+    scaled(5_000, 100_000) as u64
 }
 
 fn races(side: Side) {
     let (mut flips, mut runs, mut found) = (0, 0, Vec::new());
-    for (at, operation) in OPERATIONS.iter().enumerate() {
+    for operation in OPERATIONS {
         let mut own = 0;
-        let mut level = at;
-        // In the normal run each operation meets one level, the next one another.
+        let mut level = 0;
         let levels = &LEVELS[..operation.levels()];
-        let once = scaled(1, levels.len());
-        while level < at + once || own < flips_min() {
+        while level < levels.len() || own < flips_min() {
             match race(operation, side, levels[level % levels.len()]) {
                 Ok(more) => own += more,
                 Err(escape) => {

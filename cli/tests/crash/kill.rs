@@ -9,7 +9,7 @@ use crate::workload::{BATCH, COPY, COPY_OVER, MIRROR, MOVE, Workload};
 
 /// One test for each workload and file system.
 macro_rules! sweeps {
-    ($($test:ident: $workload:ident on $kind:ident;)*) => {
+    ($(#[test] fn $test:ident() = $workload:ident on $kind:ident;)*) => {
         $(#[test]
         fn $test() {
             sweep(&$workload, FileSystem::$kind, false);
@@ -18,21 +18,36 @@ macro_rules! sweeps {
 }
 
 sweeps! {
-    copy_of_a_new_tree_survives_a_kill_at_any_system_call_on_ext4: COPY on Ext4;
-    copy_of_a_new_tree_survives_a_kill_at_any_system_call_on_xfs: COPY on Xfs;
-    copy_of_a_new_tree_survives_a_kill_at_any_system_call_on_btrfs: COPY on Btrfs;
-    copy_over_an_old_tree_survives_a_kill_at_any_system_call_on_ext4: COPY_OVER on Ext4;
-    copy_over_an_old_tree_survives_a_kill_at_any_system_call_on_xfs: COPY_OVER on Xfs;
-    copy_over_an_old_tree_survives_a_kill_at_any_system_call_on_btrfs: COPY_OVER on Btrfs;
-    mirror_survives_a_kill_at_any_system_call_on_ext4: MIRROR on Ext4;
-    mirror_survives_a_kill_at_any_system_call_on_xfs: MIRROR on Xfs;
-    mirror_survives_a_kill_at_any_system_call_on_btrfs: MIRROR on Btrfs;
-    move_survives_a_kill_at_any_system_call_on_ext4: MOVE on Ext4;
-    move_survives_a_kill_at_any_system_call_on_xfs: MOVE on Xfs;
-    move_survives_a_kill_at_any_system_call_on_btrfs: MOVE on Btrfs;
-    copy_of_a_thousand_files_survives_a_kill_at_any_system_call_on_ext4: BATCH on Ext4;
-    copy_of_a_thousand_files_survives_a_kill_at_any_system_call_on_xfs: BATCH on Xfs;
-    copy_of_a_thousand_files_survives_a_kill_at_any_system_call_on_btrfs: BATCH on Btrfs;
+    #[test]
+    fn copy_of_a_new_tree_survives_a_kill_at_any_system_call_on_ext4() = COPY on Ext4;
+    #[test]
+    fn copy_of_a_new_tree_survives_a_kill_at_any_system_call_on_xfs() = COPY on Xfs;
+    #[test]
+    fn copy_of_a_new_tree_survives_a_kill_at_any_system_call_on_btrfs() = COPY on Btrfs;
+    #[test]
+    fn copy_over_an_old_tree_survives_a_kill_at_any_system_call_on_ext4() = COPY_OVER on Ext4;
+    #[test]
+    fn copy_over_an_old_tree_survives_a_kill_at_any_system_call_on_xfs() = COPY_OVER on Xfs;
+    #[test]
+    fn copy_over_an_old_tree_survives_a_kill_at_any_system_call_on_btrfs() = COPY_OVER on Btrfs;
+    #[test]
+    fn mirror_survives_a_kill_at_any_system_call_on_ext4() = MIRROR on Ext4;
+    #[test]
+    fn mirror_survives_a_kill_at_any_system_call_on_xfs() = MIRROR on Xfs;
+    #[test]
+    fn mirror_survives_a_kill_at_any_system_call_on_btrfs() = MIRROR on Btrfs;
+    #[test]
+    fn move_survives_a_kill_at_any_system_call_on_ext4() = MOVE on Ext4;
+    #[test]
+    fn move_survives_a_kill_at_any_system_call_on_xfs() = MOVE on Xfs;
+    #[test]
+    fn move_survives_a_kill_at_any_system_call_on_btrfs() = MOVE on Btrfs;
+    #[test]
+    fn copy_of_a_thousand_files_survives_a_kill_at_any_system_call_on_ext4() = BATCH on Ext4;
+    #[test]
+    fn copy_of_a_thousand_files_survives_a_kill_at_any_system_call_on_xfs() = BATCH on Xfs;
+    #[test]
+    fn copy_of_a_thousand_files_survives_a_kill_at_any_system_call_on_btrfs() = BATCH on Btrfs;
 }
 
 #[test]

@@ -11,7 +11,7 @@ use crate::workload::{LARGE_MIRROR, LARGE_MOVE, Workload};
 
 /// One test for each workload and file system.
 macro_rules! moments {
-    ($($test:ident: $workload:ident on $kind:ident;)*) => {
+    ($(#[test] fn $test:ident() = $workload:ident on $kind:ident;)*) => {
         $(#[test]
         fn $test() {
             at_random(&$workload, FileSystem::$kind);
@@ -20,12 +20,18 @@ macro_rules! moments {
 }
 
 moments! {
-    mirror_of_a_larger_tree_survives_a_kill_at_any_moment_on_ext4: LARGE_MIRROR on Ext4;
-    mirror_of_a_larger_tree_survives_a_kill_at_any_moment_on_xfs: LARGE_MIRROR on Xfs;
-    mirror_of_a_larger_tree_survives_a_kill_at_any_moment_on_btrfs: LARGE_MIRROR on Btrfs;
-    move_of_a_larger_tree_survives_a_kill_at_any_moment_on_ext4: LARGE_MOVE on Ext4;
-    move_of_a_larger_tree_survives_a_kill_at_any_moment_on_xfs: LARGE_MOVE on Xfs;
-    move_of_a_larger_tree_survives_a_kill_at_any_moment_on_btrfs: LARGE_MOVE on Btrfs;
+    #[test]
+    fn mirror_of_a_larger_tree_survives_a_kill_at_any_moment_on_ext4() = LARGE_MIRROR on Ext4;
+    #[test]
+    fn mirror_of_a_larger_tree_survives_a_kill_at_any_moment_on_xfs() = LARGE_MIRROR on Xfs;
+    #[test]
+    fn mirror_of_a_larger_tree_survives_a_kill_at_any_moment_on_btrfs() = LARGE_MIRROR on Btrfs;
+    #[test]
+    fn move_of_a_larger_tree_survives_a_kill_at_any_moment_on_ext4() = LARGE_MOVE on Ext4;
+    #[test]
+    fn move_of_a_larger_tree_survives_a_kill_at_any_moment_on_xfs() = LARGE_MOVE on Xfs;
+    #[test]
+    fn move_of_a_larger_tree_survives_a_kill_at_any_moment_on_btrfs() = LARGE_MOVE on Btrfs;
 }
 
 fn at_random(workload: &Workload, kind: FileSystem) {

@@ -17,7 +17,7 @@ use crate::workload::{COPY, COPY_OVER, MIRROR, MOVE, Workload};
 
 /// One test for each workload and file system, with both barriers in the long run.
 macro_rules! losses {
-    ($($test:ident: $workload:ident on $kind:ident by $durability:literal;)*) => {
+    ($(#[test] fn $test:ident() = $workload:ident on $kind:ident by $durability:literal;)*) => {
         $(#[test]
         fn $test() {
             lose_power(&$workload, FileSystem::$kind, $durability);
@@ -26,18 +26,30 @@ macro_rules! losses {
 }
 
 losses! {
-    copy_survives_a_power_loss_on_an_ext4_loop_image: COPY on Ext4 by "batch";
-    copy_survives_a_power_loss_on_an_xfs_loop_image: COPY on Xfs by "file";
-    copy_survives_a_power_loss_on_a_btrfs_loop_image: COPY on Btrfs by "batch";
-    copy_over_an_old_tree_survives_a_power_loss_on_an_ext4_loop_image: COPY_OVER on Ext4 by "file";
-    copy_over_an_old_tree_survives_a_power_loss_on_an_xfs_loop_image: COPY_OVER on Xfs by "batch";
-    copy_over_an_old_tree_survives_a_power_loss_on_a_btrfs_loop_image: COPY_OVER on Btrfs by "file";
-    mirror_survives_a_power_loss_on_an_ext4_loop_image: MIRROR on Ext4 by "batch";
-    mirror_survives_a_power_loss_on_an_xfs_loop_image: MIRROR on Xfs by "file";
-    mirror_survives_a_power_loss_on_a_btrfs_loop_image: MIRROR on Btrfs by "file";
-    move_survives_a_power_loss_on_two_ext4_loop_images: MOVE on Ext4 by "file";
-    move_survives_a_power_loss_on_two_xfs_loop_images: MOVE on Xfs by "batch";
-    move_survives_a_power_loss_on_two_btrfs_loop_images: MOVE on Btrfs by "batch";
+    #[test]
+    fn copy_survives_a_power_loss_on_an_ext4_loop_image() = COPY on Ext4 by "batch";
+    #[test]
+    fn copy_survives_a_power_loss_on_an_xfs_loop_image() = COPY on Xfs by "file";
+    #[test]
+    fn copy_survives_a_power_loss_on_a_btrfs_loop_image() = COPY on Btrfs by "batch";
+    #[test]
+    fn copy_over_an_old_tree_survives_a_power_loss_on_an_ext4_loop_image() = COPY_OVER on Ext4 by "file";
+    #[test]
+    fn copy_over_an_old_tree_survives_a_power_loss_on_an_xfs_loop_image() = COPY_OVER on Xfs by "batch";
+    #[test]
+    fn copy_over_an_old_tree_survives_a_power_loss_on_a_btrfs_loop_image() = COPY_OVER on Btrfs by "file";
+    #[test]
+    fn mirror_survives_a_power_loss_on_an_ext4_loop_image() = MIRROR on Ext4 by "batch";
+    #[test]
+    fn mirror_survives_a_power_loss_on_an_xfs_loop_image() = MIRROR on Xfs by "file";
+    #[test]
+    fn mirror_survives_a_power_loss_on_a_btrfs_loop_image() = MIRROR on Btrfs by "file";
+    #[test]
+    fn move_survives_a_power_loss_on_two_ext4_loop_images() = MOVE on Ext4 by "file";
+    #[test]
+    fn move_survives_a_power_loss_on_two_xfs_loop_images() = MOVE on Xfs by "batch";
+    #[test]
+    fn move_survives_a_power_loss_on_two_btrfs_loop_images() = MOVE on Btrfs by "batch";
 }
 
 /// In the normal run with the barrier `usual`, in the long one with each.

@@ -167,14 +167,16 @@ fn rewrite(
 ) {
     let mut random = Random::new(seed);
     let aside = aside.join("written");
-    // Most of the time it takes small steps in those that take long to be read, so that these never
-    // rest.
+    // Most of the time it takes small steps in two of those that take long to be read: these never rest.
     let is_long = |at: &usize| {
         let file = &files[*at];
         let is_replaced = matches!(file.motion, Motion::Replaced | Motion::Rests);
         !is_replaced && file.pages == PAGES[PAGES.len() - 1]
     };
-    let long: Vec<usize> = (0..files.len()).filter(is_long).collect();
+    let mut long: Vec<usize> = (0..files.len()).filter(is_long).collect();
+    while long.len() > 2 {
+        long.swap_remove(random.below(long.len()));
+    }
     while !done.load(Ordering::Relaxed) {
         let (at, steps_max) = if long.is_empty() || random.one_in(8) {
             (random.below(files.len()), 3)

@@ -38,6 +38,25 @@ const OF_A_TREE: &[&str] = &[
     "sync",
 ];
 
+/// Sites whose failure nothing makes good.
+const FELT: &[&str] = &[
+    "link",
+    "make_directory",
+    "make_root",
+    "make_special",
+    "make_symlink",
+    "read_at",
+    "read_whole",
+    "remove_directory",
+    "rename_exchange",
+    "rename_replace",
+    "set_size",
+    "sync_directory",
+    "sync_file",
+    "sync_file_system",
+    "write_at",
+];
+
 impl<'a> Judge<'a> {
     pub(super) fn of(ended: &'a Ended) -> Self {
         let report = match ended {
@@ -93,6 +112,7 @@ impl<'a> Judge<'a> {
             self.the_error_is_told(case)?;
         }
         self.no_partial_is_left(case, &now)?;
+        self.the_fault_is_felt(case)?;
         self.no_success_by_another_name()?;
         let must_be_harmless = case.fault == Fault::Short || case.error() == Some(Errno::INTR);
         ensure(self.is_clean() || !must_be_harmless, || {
@@ -210,6 +230,17 @@ impl<'a> Judge<'a> {
             .report
             .is_some_and(|it| matches!(it.stop, Some(Stop::Internal(_))));
         ensure(bug.is_none() && !is_internal, || "an internal error".into())
+    }
+
+    /// A disk that fails or is full where it matters passes for no success, although the tree may look
+    /// right: what a barrier did not cover is only in memory.
+    fn the_fault_is_felt(&self, case: &Case) -> Result<(), String> {
+        let disk = [Errno::DQUOT, Errno::IO, Errno::NOSPC, Errno::ROFS];
+        let is_hard = case.error().is_some_and(|it| disk.contains(&it));
+        let is_felt = !is_hard || !FELT.contains(&case.site.as_str());
+        ensure(is_felt || !self.is_clean(), || {
+            "a failure passed for success".into()
+        })
     }
 
     /// What could not be removed may stay, and what is left of a tree that was replaced if an error
