@@ -7,7 +7,7 @@ use blit_conform::tree::Random;
 use blit_conform::{FileSystem, scaled, seed};
 
 use crate::arena::{Arena, Planted};
-use crate::workload::{LARGE_MIRROR, LARGE_MOVE, Workload};
+use crate::workload::{LARGE_COPY, LARGE_MIRROR, LARGE_MOVE, Workload};
 
 /// One test for each workload and file system.
 macro_rules! moments {
@@ -20,6 +20,12 @@ macro_rules! moments {
 }
 
 moments! {
+    #[test]
+    fn copy_of_a_larger_tree_survives_a_kill_at_any_moment_on_ext4() = LARGE_COPY on Ext4;
+    #[test]
+    fn copy_of_a_larger_tree_survives_a_kill_at_any_moment_on_xfs() = LARGE_COPY on Xfs;
+    #[test]
+    fn copy_of_a_larger_tree_survives_a_kill_at_any_moment_on_btrfs() = LARGE_COPY on Btrfs;
     #[test]
     fn mirror_of_a_larger_tree_survives_a_kill_at_any_moment_on_ext4() = LARGE_MIRROR on Ext4;
     #[test]
@@ -46,7 +52,7 @@ fn at_random(workload: &Workload, kind: FileSystem) {
     let whole = begin.elapsed();
     let new = planted.now();
     drop(planted);
-    let wanted = scaled(3, 334);
+    let wanted = scaled(2, 223);
     let (mut kills, mut runs, mut broken) = (0, 0, Vec::new());
     // How long a run takes is not known before, so some end before they are killed.
     while kills < wanted && runs < 10 * wanted {

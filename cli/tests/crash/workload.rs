@@ -54,6 +54,13 @@ pub(crate) const BATCH: Workload = Workload {
     ..COPY
 };
 
+pub(crate) const LARGE_COPY: Workload = Workload {
+    name: "copy of a larger tree",
+    source: plant_large,
+    target: Some(plant_old),
+    ..COPY
+};
+
 pub(crate) const LARGE_MIRROR: Workload = Workload {
     name: "mirror of a larger tree",
     source: plant_large,
