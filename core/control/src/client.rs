@@ -51,12 +51,15 @@ pub enum ConnectError {
     Refused(String),
 }
 
+/// Makes the connection of a session from the way to open its streams.
+pub type MakeLanes = fn(Arc<dyn Carrier>, [u8; 16]) -> Box<dyn Connection>;
+
 /// A peer, connected.
 #[derive(Debug)]
 pub struct Client {
     link: LinkClient<Channel>,
     info: PeerInfo,
-    lanes: fn(Arc<dyn Carrier>, [u8; 16]) -> Box<dyn Connection>,
+    lanes: MakeLanes,
 }
 
 /// What a new connection proved.
@@ -76,7 +79,7 @@ impl Client {
         identity: &Identity,
         id: NodeId,
         addresses: &[String],
-        lanes: fn(Arc<dyn Carrier>, [u8; 16]) -> Box<dyn Connection>,
+        lanes: MakeLanes,
     ) -> Result<Self, ConnectError> {
         let reached = reach(identity, ALPN, id, addresses).await?;
         let mut info = PeerInfo::new(reached.address);

@@ -19,7 +19,7 @@ mod server;
 mod stream;
 mod tls;
 
-pub use client::{Client, ConnectError, join};
+pub use client::{Client, ConnectError, MakeLanes, join};
 pub use identity::{Identity, IdentityError, NodeId};
 pub use invitation::{Invitation, InvitationError, Invitations};
 pub use peers::{KnownPeer, Peers, PeersError};

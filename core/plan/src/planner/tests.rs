@@ -33,6 +33,7 @@ enum Step {
 
 /// What came out of a plan.
 #[derive(Debug)]
+#[expect(clippy::large_enum_variant, reason = "a handful of values in a test")]
 enum Seen {
     Item(WorkItem),
     Failure,
