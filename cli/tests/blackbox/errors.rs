@@ -173,7 +173,19 @@ const TABLE: &[Row] = &[
         "syntax.endpoint",
         "no plugin provides gs://",
     ),
-    row(&["copy", "tree", "nas:/photos"], 8, "net.unavailable", ""),
+    row(
+        &["copy", "tree", "nas:/photos"],
+        6,
+        "auth.unpaired",
+        "blit pair nas INVITATION",
+    ),
+    row(&["df", "nas:/photos"], 8, "net.unavailable", ""),
+    row(
+        &["pair", "nas", "blit-join-x"],
+        6,
+        "auth.invitation",
+        "blit pair",
+    ),
     row(
         &["copy", "--config", "broken.toml", "tree", "new"],
         2,
