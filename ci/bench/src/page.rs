@@ -231,7 +231,8 @@ mod tests {
             page.contains("| again | `cargo xtask bench local` |"),
             "{page}"
         );
-        let row = "2000 files, 11 MiB, on ext4; measured 2026-11-21T04:31:07Z, sources 0123456789ab.";
+        let row =
+            "2000 files, 11 MiB, on ext4; measured 2026-11-21T04:31:07Z, sources 0123456789ab.";
         assert!(page.contains(row), "{page}");
     }
 

@@ -45,8 +45,10 @@ async fn hint(app: &App, trip: &Trip) -> Option<String> {
     if !is_candidate {
         return None;
     }
-    let inside = names_in(app, &source.path).await?;
-    let there = names_in(app, &leg.target).await?;
+    // By its name in the directory that holds it: a link that takes its place meanwhile is not followed.
+    let named = RelPath::ROOT.join(names[0].source.clone());
+    let inside = names_in(app, &leg.source, named).await?;
+    let there = names_in(app, &leg.target, RelPath::ROOT).await?;
     let shared = telling(&inside, &there, &names[0].target)?;
     Some(format!(
         "{} already has {} of the {} of {typed}; did you mean \"{typed}/\"?",
@@ -68,11 +70,10 @@ fn is_directory(path: &Path) -> bool {
 }
 
 /// The names in a directory; `None` if there are too many to look at, or it cannot be read.
-async fn names_in(app: &App, path: &Path) -> Option<HashSet<Name>> {
+async fn names_in(app: &App, path: &Path, at: RelPath) -> Option<HashSet<Name>> {
     let store = places::open(&app.registry, Side::Source, path, |config| config).ok()?;
     let cx = Cx::new(app.stop.cancel.clone());
-    let root = RelPath::ROOT;
-    let mut batches = store.list(&cx, &root, ListOptions::flat());
+    let mut batches = store.list(&cx, &at, ListOptions::flat());
     let mut names = HashSet::new();
     while let Some(batch) = batches.next().await {
         names.extend(batch.ok()?.entries.into_iter().map(|entry| entry.name));
