@@ -3,10 +3,15 @@
 use std::{path::PathBuf, sync::Arc};
 
 use blit_config::Paths;
-use blit_contract::{ErrorKind, Name, RelPath};
+use blit_contract::{Cx, ErrorKind, Name, RelPath};
 use blit_control::{Client, ConnectError, Identity, InvitationError, KnownPeer, Peers};
 
-use crate::errors::{Slug, UserError};
+use blit_wire::Status;
+
+use crate::{
+    app::App,
+    errors::{Slug, UserError},
+};
 
 /// The port of a daemon that says nothing else.
 pub(crate) const PORT: u16 = 9_031;
@@ -171,6 +176,14 @@ pub(crate) fn from_connect(host: &str, error: ConnectError) -> UserError {
             .next(format!("get a new invitation on {host} with: blit pair")),
     }
     .unchanged()
+}
+
+/// What the machine says of itself.
+pub(crate) async fn status(app: &App, host: &str) -> Result<Status, UserError> {
+    let client = connect(host, None).await?;
+    let cx = Cx::new(app.stop.cancel.clone());
+    let status = blit_engine::ask_status(&cx, &*client).await;
+    status.map_err(|error| from_refusal(host, &error).unchanged())
 }
 
 /// What a daemon refused a request for.

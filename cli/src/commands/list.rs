@@ -28,10 +28,7 @@ fn paired(app: &App) -> Result<Exit> {
 }
 
 async fn modules(app: &App, host: &str) -> Result<Exit> {
-    let client = peers::connect(host, None).await?;
-    let cx = blit_contract::Cx::new(app.stop.cancel.clone());
-    let status = blit_engine::ask_status(&cx, &*client).await;
-    let status = status.map_err(|error| peers::from_refusal(host, &error).unchanged())?;
+    let status = peers::status(app, host).await?;
     for module in status.modules {
         let access = match module.access {
             Access::ReadOnly => "read-only",

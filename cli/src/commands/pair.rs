@@ -73,10 +73,7 @@ async fn join(app: &App, host: &str, invitation: &str) -> Result<Exit> {
     };
     let name = known.add(peer).map_err(peers::unreadable)?;
     app.ui.say(&format!("Paired with {name} (key {short})."));
-    let client = peers::connect(&name, None).await?;
-    let cx = blit_contract::Cx::new(app.stop.cancel.clone());
-    let status = blit_engine::ask_status(&cx, &*client).await;
-    let status = status.map_err(|error| peers::from_refusal(&name, &error).unchanged())?;
+    let status = peers::status(app, &name).await?;
     match status.modules.first() {
         Some(module) => {
             let names: Vec<&str> = status.modules.iter().map(|it| &*it.name).collect();

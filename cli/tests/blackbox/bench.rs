@@ -97,9 +97,3 @@ pub(crate) fn untouched<T>(root: &Path, action: impl FnOnce() -> T) -> T {
     );
     result
 }
-
-/// Whether it is, or lies below, unfinished work of blit.
-pub(crate) fn is_ours(path: &[u8]) -> bool {
-    path.split(|byte| *byte == b'/')
-        .any(|name| name.starts_with(b".blit~") && name.len() == 28)
-}

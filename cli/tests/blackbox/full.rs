@@ -8,9 +8,9 @@ use blit_conform::{Snapshot, assert_same, need_root, scaled};
 use rustix::fs::{CWD, FallocateFlags, Mode, OFlags, fallocate, fstatvfs, openat};
 use rustix::io::Errno;
 
-use crate::bench::is_ours;
 use crate::bench::{Pair, read};
 use crate::filesystems::Mounted;
+use blit_conform::is_unfinished;
 
 const STEP_BYTES: u64 = 64 << 10;
 
@@ -84,7 +84,7 @@ impl Tight {
         let (new, now) = (Snapshot::of(&pair.source), Snapshot::of(&pair.target));
         for path in now.paths() {
             let shown = path.escape_ascii();
-            assert!(!is_ours(&path), "{shown} is left: {ran}");
+            assert!(!is_unfinished(&path), "{shown} is left: {ran}");
             let is = now.content_of(&path);
             let is_old = is == before.content_of(&path);
             assert!(

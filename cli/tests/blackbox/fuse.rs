@@ -15,9 +15,9 @@ use blit_conform::tree::Random;
 use blit_conform::{Options, Ran, What, assert_same_with, need_root};
 
 use self::volume::{Manners, Mounted, folded};
-use crate::bench::is_ours;
 use crate::bench::{Pair, read, write};
 use crate::json::error_codes;
+use blit_conform::is_unfinished;
 
 /// A pair whose target is a volume; nothing where FUSE cannot be had.
 fn onto(manners: Manners) -> Option<(Pair, Mounted)> {
@@ -61,7 +61,7 @@ fn kept() -> Options {
 fn nothing_hidden(root: &Path) {
     for entry in fs::read_dir(root).unwrap() {
         let name = entry.unwrap().file_name();
-        assert!(!is_ours(name.as_encoded_bytes()), "{name:?} is left");
+        assert!(!is_unfinished(name.as_encoded_bytes()), "{name:?} is left");
     }
 }
 

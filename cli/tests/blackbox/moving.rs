@@ -16,8 +16,8 @@ use serde_json::Value;
 use self::states::{MOTIONS, Motion, PAGE_BYTES, page, state, whole};
 use self::writers::{Moving, plant, while_writing};
 use crate::bench::Pair;
-use crate::bench::is_ours;
 use crate::json::lines;
+use blit_conform::is_unfinished;
 
 /// Files of each motion.
 const OF_EACH: u64 = 8;
@@ -90,7 +90,10 @@ fn round(verb: &[&str], seed: u64, seen: &mut Seen) {
     let left = fs::read_dir(&pair.target).unwrap();
     for entry in left {
         let name = entry.unwrap().file_name();
-        assert!(!is_ours(name.as_encoded_bytes()), "{name:?} is left: {ran}");
+        assert!(
+            !is_unfinished(name.as_encoded_bytes()),
+            "{name:?} is left: {ran}"
+        );
     }
     // Now that they rest, one more run makes both the same; by content, because some writers set the
     // times back.

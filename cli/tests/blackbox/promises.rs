@@ -11,8 +11,8 @@ use blit_conform::{
     Blit, Inject, Ran, Snapshot, assert_same, count_syscalls, need_tool, remove_tree, scaled,
 };
 
-use crate::bench::is_ours;
 use crate::bench::{Pair, read};
+use blit_conform::is_unfinished;
 
 /// The calls that can change a tree.
 const CHANGING: &str = "open,openat,openat2,creat,write,writev,pwrite64,pwritev,pwritev2,\
@@ -354,7 +354,7 @@ fn each_kill(mut action: impl FnMut(&Pair, &[Vec<u8>])) {
                 continue;
             }
             let ours = Snapshot::of(&pair.target).paths();
-            let ours: Vec<_> = ours.into_iter().filter(|it| is_ours(it)).collect();
+            let ours: Vec<_> = ours.into_iter().filter(|it| is_unfinished(it)).collect();
             left += usize::from(!ours.is_empty());
             action(&pair, &ours);
         }

@@ -14,19 +14,15 @@ use tonic::transport::{Channel, Endpoint};
 use crate::{
     Identity, Invitation, InvitationError, NodeId,
     proto::{JoinRequest, Opening, Piece, link_client::LinkClient, pairing_client::PairingClient},
-    stream::{CallRecv, CallSend, PIECES_AHEAD, from_status},
+    stream::{
+        CONNECTION_WINDOW_BYTES, CallRecv, CallSend, KEEP_ALIVE, MESSAGE_BYTES_MAX, PIECES_AHEAD,
+        STREAM_WINDOW_BYTES, from_status,
+    },
     tls::{self, ALPN, ALPN_PAIR, EXPORTER_LABEL},
 };
 
 /// How long reaching one address may take, with everything that proves who is there.
 const CONNECT_WAIT: Duration = Duration::from_secs(10);
-
-/// The most bytes of one message.
-const MESSAGE_BYTES_MAX: usize = 4 << 20;
-
-/// Flow-control windows: 16 MiB for a stream fills 1 Gbit/s at 130 ms.
-const STREAM_WINDOW_BYTES: u32 = 16 << 20;
-const CONNECTION_WINDOW_BYTES: u32 = 64 << 20;
 
 /// Why a peer cannot be spoken to.
 #[derive(Debug, thiserror::Error)]
@@ -231,8 +227,8 @@ async fn reach_one(
     let channel = Endpoint::from_static("http://peer")
         .initial_stream_window_size(STREAM_WINDOW_BYTES)
         .initial_connection_window_size(CONNECTION_WINDOW_BYTES)
-        .http2_keep_alive_interval(Duration::from_secs(20))
-        .keep_alive_timeout(Duration::from_secs(20))
+        .http2_keep_alive_interval(KEEP_ALIVE)
+        .keep_alive_timeout(KEEP_ALIVE)
         .connect_with_connector(connector)
         .await
         .map_err(io::Error::other)?;

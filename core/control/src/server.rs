@@ -30,7 +30,10 @@ use crate::{
         link_server::{Link, LinkServer},
         pairing_server::{Pairing, PairingServer},
     },
-    stream::{CallRecv, CallSend, PIECES_AHEAD},
+    stream::{
+        CONNECTION_WINDOW_BYTES, CallRecv, CallSend, KEEP_ALIVE, MESSAGE_BYTES_MAX, PIECES_AHEAD,
+        STREAM_WINDOW_BYTES,
+    },
     tls::{self, ALPN, ALPN_PAIR, EXPORTER_LABEL},
 };
 
@@ -43,9 +46,6 @@ const OPENING_WAIT: Duration = Duration::from_secs(5);
 /// How many connections may be on their way to a proved key.
 const HALF_OPEN_MAX: usize = 256;
 
-const MESSAGE_BYTES_MAX: usize = 4 << 20;
-const STREAM_WINDOW_BYTES: u32 = 16 << 20;
-const CONNECTION_WINDOW_BYTES: u32 = 64 << 20;
 const STREAMS_MAX: u32 = 64;
 
 /// A key that was proved in a TLS handshake, and the connection that it was proved on. Only this module
@@ -157,8 +157,8 @@ impl Server {
             .initial_stream_window_size(STREAM_WINDOW_BYTES)
             .initial_connection_window_size(CONNECTION_WINDOW_BYTES)
             .max_concurrent_streams(STREAMS_MAX)
-            .http2_keepalive_interval(Some(Duration::from_secs(20)))
-            .http2_keepalive_timeout(Some(Duration::from_secs(20)))
+            .http2_keepalive_interval(Some(KEEP_ALIVE))
+            .http2_keepalive_timeout(Some(KEEP_ALIVE))
             .http2_max_header_list_size(16 << 10)
             .add_service(link)
             .add_service(pairing)

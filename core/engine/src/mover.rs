@@ -154,15 +154,18 @@ fn ports_of_writer(_: &dyn Writer) -> Ports {
 }
 
 /// The run of data at or after `at`, cut to `range`; `None` if nothing but holes follows in it.
-async fn next_data(step: &Step<'_>, at: u64) -> Result<Option<Range<u64>>> {
-    let data = if step.reader.entry().may_have_holes() {
-        step.reader.extent(at).await?
+pub(crate) async fn next_data(
+    reader: &dyn Reader,
+    at: u64,
+    end: u64,
+) -> Result<Option<Range<u64>>> {
+    let data = if reader.entry().may_have_holes() {
+        reader.extent(at).await?
     } else {
-        let rest = at..step.range.end;
-        return Ok((!rest.is_empty()).then_some(rest));
+        return Ok((at < end).then_some(at..end));
     };
     Ok(data
-        .map(|extent| extent.start.max(at)..extent.end.min(step.range.end))
+        .map(|extent| extent.start.max(at)..extent.end.min(end))
         .filter(|data| data.start < data.end))
 }
 

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use rustix::fs::{CWD, RenameFlags, renameat_with};
 
-use crate::bench::is_ours;
+use blit_conform::is_unfinished;
 
 /// Runs `action` while `flip` is called without pause; answers with how often that did something.
 fn while_calling(flip: impl Fn() -> u64 + Sync, action: impl FnOnce()) -> u64 {
@@ -42,7 +42,7 @@ pub(super) fn usurping(
         for directory in directories {
             for entry in std::fs::read_dir(directory).into_iter().flatten().flatten() {
                 let name = entry.file_name();
-                if !is_ours(name.as_encoded_bytes()) {
+                if !is_unfinished(name.as_encoded_bytes()) {
                     continue;
                 }
                 let _ = symlink(secret, aside);

@@ -6,7 +6,10 @@ use blit_contract::{
 use blit_wire::{Answers, Body, Carried, DATA_BYTES_MAX, FileSeal, FileStart, Frame, Payload};
 use tokio::sync::{Mutex, mpsc};
 
-use crate::channel::{self, Sender};
+use crate::{
+    channel::{self, Sender},
+    mover::next_data,
+};
 
 /// Answers of about so many bytes share a frame.
 const ANSWERS_BYTES: usize = 2 << 20;
@@ -246,20 +249,6 @@ async fn seal(reader: &dyn Reader, digest: [u8; 32], with_xattrs: bool) -> Resul
     };
     reader.check_unchanged().await?;
     Ok(FileSeal { digest, attributes })
-}
-
-/// The next run of data at or after `at`.
-async fn next_data(
-    reader: &dyn Reader,
-    at: u64,
-    size: u64,
-) -> Result<Option<std::ops::Range<u64>>> {
-    if !reader.entry().may_have_holes() {
-        return Ok((at < size).then_some(at..size));
-    }
-    let data = reader.extent(at).await?;
-    let data = data.map(|data| data.start.max(at)..data.end.min(size));
-    Ok(data.filter(|data| !data.is_empty()))
 }
 
 fn size_bytes(carried: &Carried) -> usize {

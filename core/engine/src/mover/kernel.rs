@@ -35,7 +35,7 @@ mod linux {
         let (mut from, mut to) = (from, to);
         let mut at = step.range.start;
         let mut has_moved = false;
-        while let Some(data) = next_data(step, at).await? {
+        while let Some(data) = next_data(step.reader, at, step.range.end).await? {
             at = data.start;
             while at < data.end {
                 step.cx.check()?;

@@ -11,7 +11,7 @@ const CHUNK_BYTES: u64 = 1 << 20;
 pub(super) async fn pump(step: &Step<'_>, with_digest: bool) -> Result<Option<[u8; 32]>> {
     let mut hasher = with_digest.then(ContentHasher::default);
     let mut at = step.range.start;
-    while let Some(data) = next_data(step, at).await? {
+    while let Some(data) = next_data(step.reader, at, step.range.end).await? {
         if let Some(hasher) = &mut hasher {
             hasher.skip(data.start - at);
         }
