@@ -157,7 +157,7 @@ pub(crate) async fn open_remote(cx: &Cx, place: &Place) -> Result<Found, UserErr
     let Some(remote) = &place.remote else {
         return Err(place.not_found("path"));
     };
-    let client: Arc<dyn Peer> = peers::connect(&remote.host, remote.port).await?;
+    let client: Arc<dyn Peer> = peers::connect(&remote.host, remote.port, &Arc::default()).await?;
     let open = |at: &RemotePlace| Arc::new(RemoteStore::new(Arc::clone(&client), at.wire()));
     let store = open(remote);
     let found = store.stat(cx, &RelPath::ROOT).await;

@@ -13,6 +13,7 @@ mod summary;
 
 use std::{ffi::OsString, path::PathBuf, sync::Arc};
 
+use blit_bundled::Lanes;
 use blit_contract::{Connection, Cx, Hints, RelPath, Side, Store};
 use blit_engine::{Job, Source, Target, Top, Verb};
 use blit_registry::PluginConfig;
@@ -72,6 +73,8 @@ struct Trip {
     sources: Vec<Place>,
     target: Place,
     legs: Vec<Leg>,
+    /// The ways to other machines.
+    lanes: Arc<Lanes>,
 }
 
 /// Does what was asked, and says how it went.
@@ -99,9 +102,14 @@ impl Trip {
             .map(place)
             .collect::<Result<Vec<_>, _>>()?;
         let target = place(&request.target)?;
+        let lanes = Arc::new(Lanes {
+            only_in_band: request.reading.lanes.force_grpc_data,
+            may_be_clear: request.reading.lanes.allow_cleartext,
+            ..Lanes::default()
+        });
         let legs = if remote::is_remote(&sources, &target) {
             remote::refuse(&request)?;
-            remote::legs(app, &sources, &target).await?
+            remote::legs(app, &sources, &target, &lanes).await?
         } else {
             legs::legs(&sources, &target)?
         };
@@ -110,6 +118,7 @@ impl Trip {
             sources,
             target,
             legs,
+            lanes,
         })
     }
 

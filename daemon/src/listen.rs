@@ -12,6 +12,7 @@ use tokio::{
 
 use crate::{
     config::{BadConfig, Config},
+    lanes::UnixDoor,
     modules, say,
     serve::Daemon,
 };
@@ -67,7 +68,10 @@ async fn serve(config: Config) -> eyre::Result<()> {
     }
     invite_the_first(&config, &identity, &peers, &addresses)?;
     let stop = Arc::new(Notify::new());
-    let daemon = Arc::new(Daemon::new(config.clone(), modules, peers));
+    let unix = UnixDoor::open(&config.state);
+    let path = unix.as_ref().map(UnixDoor::path);
+    let daemon = Arc::new(Daemon::new(config.clone(), modules, peers, path));
+    let here = unix.map(|unix| tokio::spawn(unix.serve(Arc::clone(&daemon))));
     let mut serving = tokio::task::JoinSet::new();
     for listener in listeners {
         let invitations = Invitations::of(&config.state);
@@ -94,6 +98,9 @@ async fn serve(config: Config) -> eyre::Result<()> {
         }
     }
     stop.notify_waiters();
+    if let Some(here) = here {
+        here.abort();
+    }
     let drained = tokio::time::timeout(DRAIN, daemon.drained()).await;
     if drained.is_err() {
         say("sessions were stopped; running them again continues");

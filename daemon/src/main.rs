@@ -7,6 +7,7 @@
 
 mod args;
 mod config;
+mod lanes;
 mod listen;
 mod modules;
 mod serve;

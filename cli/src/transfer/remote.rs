@@ -6,9 +6,12 @@ use std::{
     time::{Duration, Instant},
 };
 
-use blit_contract::{Cx, Entry, Name, RelPath, Side, Store};
+use blit_bundled::Lanes;
+use blit_contract::{Cx, Entry, Name, Peer, RelPath, Side, Store};
 use blit_control::Client;
 use blit_engine::{HalfRole, RemoteJob, RemoteStore, Source, Target, Top, TopName};
+use blit_lanes::same_machine_proof;
+use blit_wire::LaneWishes;
 
 use super::{Request, Trip, ask, legs, legs::Leg, listen::Listener, options};
 use crate::{
@@ -55,13 +58,18 @@ pub(super) fn refuse(request: &Request) -> Result<(), UserError> {
 ///
 /// # Errors
 /// Both sides are elsewhere, or the sources are not there.
-pub(super) async fn legs(app: &App, sources: &[Place], target: &Place) -> Result<Vec<Leg>> {
+pub(super) async fn legs(
+    app: &App,
+    sources: &[Place],
+    target: &Place,
+    lanes: &Arc<Lanes>,
+) -> Result<Vec<Leg>> {
     match (&target.remote, sources) {
         (Some(there), _) if sources.iter().all(|source| source.remote.is_none()) => {
-            push(app, sources, target, there).await
+            push(app, sources, (target, there), lanes).await
         }
         (None, [source]) => match &source.remote {
-            Some(there) => Ok(vec![pull(app, source, there, target).await?]),
+            Some(there) => Ok(vec![pull(app, (source, there), target, lanes).await?]),
             None => Err(mixed().into()),
         },
         _ => Err(mixed().into()),
@@ -80,10 +88,10 @@ fn mixed() -> UserError {
 async fn push(
     app: &App,
     sources: &[Place],
-    target: &Place,
-    there: &RemotePlace,
+    (target, there): (&Place, &RemotePlace),
+    lanes: &Arc<Lanes>,
 ) -> Result<Vec<Leg>> {
-    let client = peers::connect(&there.host, there.port).await?;
+    let client = peers::connect(&there.host, there.port, lanes).await?;
     let found = look(app, &client, there).await?;
     let is_directory = found.as_ref().is_some_and(Entry::is_directory);
     // What the slash rule asks of the destination: whether it is a directory.
@@ -115,8 +123,13 @@ async fn push(
     Ok(legs.collect())
 }
 
-async fn pull(app: &App, source: &Place, there: &RemotePlace, target: &Place) -> Result<Leg> {
-    let client = peers::connect(&there.host, there.port).await?;
+async fn pull(
+    app: &App,
+    (source, there): (&Place, &RemotePlace),
+    target: &Place,
+    lanes: &Arc<Lanes>,
+) -> Result<Leg> {
+    let client = peers::connect(&there.host, there.port, lanes).await?;
     let found = look(app, &client, there).await?;
     let found = found.ok_or_else(|| {
         UserError::new(
@@ -168,7 +181,7 @@ fn named(name: Name, found: &Entry, target: &Place) -> (TopName, PathBuf) {
 }
 
 async fn look(app: &App, client: &Arc<Client>, place: &RemotePlace) -> Result<Option<Entry>> {
-    let peer: Arc<dyn blit_contract::Peer> = Arc::<Client>::clone(client);
+    let peer: Arc<dyn Peer> = Arc::<Client>::clone(client);
     let store = RemoteStore::new(peer, place.wire());
     let cx = Cx::new(app.stop.cancel.clone());
     let found = store.stat(&cx, &RelPath::ROOT).await;
@@ -202,15 +215,20 @@ pub(super) async fn follow(
             Slug::NetUnreachable,
             &format!("the connection to {host} was lost; trying again"),
         );
-        end.client = reconnect(app, &end.directory, retry_for).await?;
+        end.client = reconnect(app, &end.directory, &trip.lanes, retry_for).await?;
     }
 }
 
 /// Reaches the machine again.
-async fn reconnect(app: &App, there: &RemotePlace, retry_for: Duration) -> Result<Arc<Client>> {
+async fn reconnect(
+    app: &App,
+    there: &RemotePlace,
+    lanes: &Arc<Lanes>,
+    retry_for: Duration,
+) -> Result<Arc<Client>> {
     let began = Instant::now();
     loop {
-        let error = match peers::connect(&there.host, there.port).await {
+        let error = match peers::connect(&there.host, there.port, lanes).await {
             Ok(client) => return Ok(client),
             Err(error) => error,
         };
@@ -227,6 +245,11 @@ async fn reconnect(app: &App, there: &RemotePlace, retry_for: Duration) -> Resul
         }
         tokio::time::sleep(RETRY_PAUSE).await;
     }
+}
+
+/// What tells the daemon that this process runs on its own machine, if it does.
+fn machine_of(client: &Client) -> Option<[u8; 32]> {
+    same_machine_proof(&client.info().channel_binding?)
 }
 
 /// The session of a leg.
@@ -257,11 +280,15 @@ fn job(
         }
     };
     let below = legs::with_slash(&leg.target);
-    let peer: Arc<dyn blit_contract::Peer> = Arc::<Client>::clone(&end.client);
+    let peer: Arc<dyn Peer> = Arc::<Client>::clone(&end.client);
     Ok(RemoteJob {
         peer,
         place: end.directory.wire(),
         top,
+        lanes: LaneWishes {
+            clear: request.reading.lanes.allow_cleartext,
+            machine: machine_of(&*end.client),
+        },
         role,
         planner: app.planner()?,
         options,

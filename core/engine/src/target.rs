@@ -97,8 +97,10 @@ impl TargetRole {
         let (committer, queue) = commit::committer(&site);
         tasks.spawn(committer);
         let receiving = receive::Receiving::new(&site, queue);
-        for _ in 0..open.lanes {
-            let mut lane = connection.accept(cx).await?.ok_or_else(hung_up)?;
+        // Side by side: each may take some round trips.
+        let lanes = (0..open.lanes).map(|_| connection.accept(cx));
+        for lane in futures_util::future::try_join_all(lanes).await? {
+            let mut lane = lane.ok_or_else(hung_up)?;
             let lane = LaneReceiver::new(&mut lane, as_objects, &site.needs)?;
             tasks.spawn(receiving.clone().run(lane));
         }

@@ -3,6 +3,7 @@
 
 mod event;
 mod frame;
+mod lanes;
 mod message;
 mod nouns;
 mod report;

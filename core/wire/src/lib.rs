@@ -32,7 +32,7 @@ pub use message::{
     Accept, Body, Hello, Message, Open, Payload, RangePart, Seal, Settled, Summary, Unsealed, Verb,
 };
 pub use remote::{
-    Access, Answer, Compare, Figures, MaxDelete, Module, Place, Reply, Request, SessionId,
-    SessionRequest, Status, Terms, Top, TopName,
+    Access, Answer, Compare, Figures, LaneWishes, MaxDelete, Module, Place, Reply, Request,
+    SessionId, SessionRequest, Status, Terms, Top, TopName,
 };
 pub use report::{Ends, Overlap, Report, Stop, UNCARRIED};

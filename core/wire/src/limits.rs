@@ -36,6 +36,9 @@ pub const LANES_MAX: u32 = 16;
 /// The most names that one session may be asked for.
 pub(crate) const NAMES_MAX: usize = 65_536;
 
+/// The most ways to open lanes that a daemon offers.
+pub(crate) const OFFERS_MAX: usize = 16;
+
 /// The most modules of a daemon.
 pub(crate) const MODULES_MAX: usize = 4_096;
 

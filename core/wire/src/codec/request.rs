@@ -5,7 +5,7 @@ use bytes::Bytes;
 use prost::Message as _;
 
 use super::{
-    BadMessage, Decoded, at_most, at_place, event, message, needed,
+    BadMessage, Decoded, at_most, at_place, event, lanes, message, needed,
     nouns::{entry, fault, name, path, to_entry, to_error, to_name, to_path},
     place_of, report,
 };
@@ -140,6 +140,7 @@ fn session_request(session: &SessionRequest) -> proto::SessionRequest {
         terms: Some(terms(&session.terms)),
         contents: session.top == Top::Contents,
         names,
+        lanes: Some(lanes::wishes(session.lanes)),
     }
 }
 
@@ -172,6 +173,7 @@ fn to_session_request(session: proto::SessionRequest) -> Decoded<SessionRequest>
         role,
         terms: to_terms(needed(session.terms, "the terms")?)?,
         top,
+        lanes: lanes::to_wishes(session.lanes.unwrap_or_default())?,
     })
 }
 
@@ -263,9 +265,7 @@ fn reply_body(reply: &Reply) -> reply::Body {
         }),
         Reply::Refused(error) => Body::Refused(fault(error)),
         Reply::Report(ended) => Body::Report(report::report(ended)),
-        Reply::Session(id) => Body::Session(proto::SessionAccepted {
-            session: Bytes::copy_from_slice(id),
-        }),
+        Reply::Session(grant) => Body::Session(lanes::grant(grant)),
         Reply::Status(said) => Body::Status(status(said)),
         Reply::Usage(usage) => Body::Usage(proto::Usage {
             total_bytes: usage.total_bytes,
@@ -301,11 +301,7 @@ fn to_reply(body: reply::Body) -> Decoded<Reply> {
         }
         Body::Refused(fault) => Reply::Refused(to_error(fault)?),
         Body::Report(ended) => Reply::Report(Box::new(report::to_report(ended)?)),
-        Body::Session(accepted) => Reply::Session(
-            accepted.session[..]
-                .try_into()
-                .map_err(|_| BadMessage::Unknown("the session"))?,
-        ),
+        Body::Session(accepted) => Reply::Session(lanes::to_grant(accepted)?),
         Body::Status(said) => Reply::Status(to_status(said)?),
         Body::Usage(usage) => Reply::Usage(Usage::new(
             (usage.total_bytes, usage.free_bytes),
