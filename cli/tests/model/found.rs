@@ -196,6 +196,17 @@ fn a_directory_that_stays_for_what_is_excluded_needs_no_question() {
 }
 
 #[test]
+fn a_mirror_deletes_nothing_in_an_excluded_directory_of_an_extra_one() {
+    let all = Command {
+        max_delete: Some(Limit::All),
+        ..without_logs(Verb::Mirror)
+    };
+    let target = "d/, d/e.log/, d/e.log/f/, d/e.log/f/x = 1, d/e.log/y = 2";
+    keeps("", Some(target), &[all.clone()]);
+    keeps("a = 3", Some(target), &[all]);
+}
+
+#[test]
 fn a_dry_run_from_an_empty_source_is_not_refused_where_everything_stays() {
     let dry = Command {
         dry_run: true,
