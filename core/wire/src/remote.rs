@@ -5,7 +5,7 @@ use blit_contract::{
     Result, Usage,
 };
 
-use crate::{Report, Role, Verb};
+use crate::{Report, Role, Rules, Verb};
 
 /// Which entries of the source directory are meant.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -119,6 +119,8 @@ pub struct SessionRequest {
     pub terms: Terms,
     /// For a source: which entries of the directory.
     pub top: Top,
+    /// Which entries take part, whichever role it plays.
+    pub rules: Rules,
 }
 
 /// What a client asks. After `Session` it may say `Answered`, once for each question.
@@ -142,6 +144,8 @@ pub enum Request {
         recursive: bool,
         /// Without what else is mounted in it.
         one_file_system: bool,
+        /// Which entries are wanted.
+        rules: Rules,
     },
     /// Play a role.
     Session(Box<SessionRequest>),
