@@ -11,16 +11,17 @@ use std::{
 use async_trait::async_trait;
 use aws_lc_rs::rand::{SecureRandom, SystemRandom};
 use blit_contract::{
-    Cancel, Cx, Error, ErrorKind, NoHistory, PeerInfo, Result, SecurityClass, SessionGrant, Store,
-    Stream,
+    Cancel, Cx, Error, ErrorKind, NoHistory, PeerInfo, Result, SecurityClass, Select, SessionGrant,
+    Store, Stream,
 };
 use blit_control::{Arrivals, KnownPeer, LaneOpening, LaneSocket, NodeId, Peers, VerifiedPeer};
 use blit_engine::{Asked, HalfRole, Playing, Source, Subtree, Target, answer_with_store};
+use blit_filter::Filter;
 use blit_lanes::Grant;
 use blit_registry::{PluginConfig, Registry};
 use blit_transport_grpc::Arrived;
 use blit_wire::{
-    Access, LaneWishes, Place, Reply, Request, Role, SessionId, SessionRequest, Status, Verb,
+    Access, LaneWishes, Place, Reply, Request, Role, Rules, SessionId, SessionRequest, Status, Verb,
 };
 use parking_lot::Mutex;
 use tokio::sync::Notify;
@@ -138,7 +139,11 @@ impl Daemon {
             Request::Delete { place, .. } => self.module(caller, place)?.for_changing()?,
             _ => return Err(Error::new(ErrorKind::Unsupported, "ask")),
         };
-        answer_with_store(&Cx::default(), asked, &*store, request).await
+        let select = match &request {
+            Request::List { rules, .. } => compiled(rules).await?,
+            _ => None,
+        };
+        answer_with_store(&Cx::default(), asked, &*store, request, select).await
     }
 
     fn status(&self, caller: &Caller) -> Status {
@@ -159,6 +164,7 @@ impl Daemon {
         asked: &mut Asked,
     ) -> Result<()> {
         let module = self.module(caller, &request.place)?;
+        let select = compiled(&request.rules).await?;
         let mut terms = request.terms;
         let changes = !terms.dry_run && terms.verb != Verb::Check;
         let store = match (request.role, terms.verb) {
@@ -191,6 +197,7 @@ impl Daemon {
         let playing = Playing {
             role,
             terms,
+            select,
             connection,
             planner,
             history: Arc::new(NoHistory),
@@ -273,6 +280,20 @@ impl Daemon {
         sessions.insert(id, running);
         Ok((Guard { daemon: self, id }, grant))
     }
+}
+
+/// What a peer's rules choose; compiling them may take a while.
+async fn compiled(rules: &Rules) -> Result<Option<Arc<dyn Select>>> {
+    if rules.is_empty() {
+        return Ok(None);
+    }
+    let rules = rules.clone();
+    let compiling = tokio::task::spawn_blocking(move || Filter::compile(&rules));
+    let compiled = compiling
+        .await
+        .map_err(|error| Error::new(ErrorKind::Bug, "compile rules").because(error.to_string()))?;
+    compiled
+        .map_err(|error| Error::new(ErrorKind::Invalid, "compile rules").because(error.to_string()))
 }
 
 struct Guard<'a> {

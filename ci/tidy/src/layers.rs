@@ -28,6 +28,7 @@ const LAYERS: &[Layer] = &[
     ),
     layer("core/host", &["core/contract", "sdk/abi"]),
     layer("sdk/rust", &["core/contract", "sdk/abi"]),
+    layer("core/filter", &["core/contract", "core/wire"]),
     layer("core/engine", &["core/contract", "core/plan", "core/wire"]),
     layer(
         "core/control",

@@ -11,12 +11,13 @@ use blit_contract::{Cx, Entry, Name, Peer, RelPath, Side, Store};
 use blit_control::Client;
 use blit_engine::{HalfRole, RemoteJob, RemoteStore, Source, Target, Top, TopName};
 use blit_lanes::same_machine_proof;
-use blit_wire::LaneWishes;
+use blit_wire::{LaneWishes, PathList, Rules};
 
 use super::{Request, Trip, ask, legs, legs::Leg, listen::Listener, options};
 use crate::{
     app::App,
     errors::{Changed, Result, Slug, UserError},
+    filter,
     peers::{self, RemotePlace},
     places::{self, Place},
 };
@@ -30,6 +31,20 @@ pub(crate) struct RemoteEnd {
     directory: RemotePlace,
 }
 
+impl RemoteEnd {
+    fn store(&self) -> Arc<dyn Store> {
+        let peer: Arc<dyn Peer> = Arc::<Client>::clone(&self.client);
+        Arc::new(RemoteStore::new(peer, self.directory.wire()))
+    }
+}
+
+/// A leg with another machine.
+pub(super) struct Way<'a> {
+    pub(super) leg: &'a Leg,
+    pub(super) end: &'a RemoteEnd,
+    pub(super) rules: Rules,
+}
+
 /// Whether any of the places is on another machine.
 pub(super) fn is_remote(sources: &[Place], target: &Place) -> bool {
     target.remote.is_some() || sources.iter().any(|source| source.remote.is_some())
@@ -37,20 +52,14 @@ pub(super) fn is_remote(sources: &[Place], target: &Place) -> bool {
 
 /// Refuses what sessions with a daemon cannot do yet.
 pub(super) fn refuse(request: &Request) -> Result<(), UserError> {
-    let missing = [
-        (!request.patterns.is_empty(), "filters"),
-        (request.limits.is_some(), "limits of size and age"),
-        (request.files_from.is_some(), "--files-from"),
-        (request.backup_dir.is_some(), "--backup-dir"),
-    ];
-    match missing.into_iter().find(|(is_used, _)| *is_used) {
-        None => Ok(()),
-        Some((_, what)) => Err(UserError::new(
+    match request.backup_dir.is_some() {
+        false => Ok(()),
+        true => Err(UserError::new(
             Slug::UsageUnavailable,
-            format!("{what} cannot be used with another machine yet"),
+            "--backup-dir cannot be used with another machine yet",
         )
         .unchanged()
-        .next("run the command without them")),
+        .next("run the command without it")),
     }
 }
 
@@ -196,15 +205,17 @@ const RETRY_PAUSE: Duration = Duration::from_secs(1);
 pub(super) async fn follow(
     app: &App,
     trip: &Trip,
-    leg: &Leg,
-    end: &RemoteEnd,
+    way: Way<'_>,
     listener: &mut Listener<'_>,
     is_last: bool,
 ) -> Result<bool> {
     let retry_for = app.settings().transfer.retry_for.duration;
-    let mut end = end.clone();
+    if let Some(list) = &way.rules.list {
+        check_list(app, list, &way).await?;
+    }
+    let mut end = way.end.clone();
     loop {
-        let job = job(app, trip, leg, &end, listener)?;
+        let job = job(app, trip, &way, &end, listener)?;
         let has_stopped = listener.follow(blit_engine::run_remote(job), is_last).await;
         let may_retry = has_stopped && !retry_for.is_zero() && !app.stop.cancel.is_cancelled();
         if !may_retry || !listener.take_lost() {
@@ -252,16 +263,26 @@ fn machine_of(client: &Client) -> Option<[u8; 32]> {
     same_machine_proof(&client.info().channel_binding?)
 }
 
+/// Looks for the listed paths where the source is.
+async fn check_list(app: &App, list: &PathList, way: &Way<'_>) -> Result<()> {
+    let source: Arc<dyn Store> = match way.end.side {
+        Side::Target => places::open(&app.registry, Side::Source, &way.leg.source, |it| it)?,
+        Side::Source => way.end.store(),
+    };
+    super::check_list(app, list, &*source, &way.leg.top).await
+}
+
 /// The session of a leg.
 fn job(
     app: &App,
     trip: &Trip,
-    leg: &Leg,
+    way: &Way<'_>,
     end: &RemoteEnd,
     listener: &mut Listener<'_>,
 ) -> Result<RemoteJob> {
-    let request = &trip.request;
-    let options = options::of(app, request)?;
+    let (request, leg) = (&trip.request, way.leg);
+    let mut options = options::of(app, request)?;
+    options.select = filter::compile(&way.rules)?;
     let is_writing = !options.is_read_only();
     let (role, top) = match end.side {
         Side::Target => {
@@ -290,6 +311,7 @@ fn job(
             machine: machine_of(&*end.client),
         },
         role,
+        rules: way.rules.clone(),
         planner: app.planner()?,
         options,
         confirm: ask::confirm(app, request.yes, below, listener.has_plan()),

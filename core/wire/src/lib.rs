@@ -19,6 +19,7 @@ mod message;
 mod proto;
 mod remote;
 mod report;
+mod rules;
 
 pub use codec::BadMessage;
 pub use frame::{Answers, Carried, FileSeal, FileStart, Frame};
@@ -36,3 +37,4 @@ pub use remote::{
     SessionId, SessionRequest, Status, Terms, Top, TopName,
 };
 pub use report::{Ends, Overlap, Report, Stop, UNCARRIED};
+pub use rules::{Anchor, Bounds, Listed, PathList, Rules};

@@ -5,7 +5,7 @@ use blit_contract::{
     Result, SessionGrant, Usage,
 };
 
-use crate::{Report, Role, Verb};
+use crate::{Report, Role, Rules, Verb};
 
 /// Which entries of the source directory are meant.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -119,6 +119,8 @@ pub struct SessionRequest {
     pub terms: Terms,
     /// For a source: which entries of the directory.
     pub top: Top,
+    /// Which entries take part, whichever role it plays.
+    pub rules: Rules,
     /// How the client would have its lanes.
     pub lanes: LaneWishes,
 }
@@ -153,6 +155,8 @@ pub enum Request {
         recursive: bool,
         /// Without what else is mounted in it.
         one_file_system: bool,
+        /// Which entries are wanted.
+        rules: Rules,
     },
     /// Play a role.
     Session(Box<SessionRequest>),

@@ -7,7 +7,7 @@ use blit_contract::{
     Result, Side,
 };
 use blit_wire::{
-    Figures, LaneWishes, Place, Reply, Report, Request, Role, SessionRequest, Stop, Top,
+    Figures, LaneWishes, Place, Reply, Report, Request, Role, Rules, SessionRequest, Stop, Top,
 };
 use tokio::sync::mpsc;
 
@@ -27,6 +27,8 @@ pub struct RemoteJob {
     pub top: Top,
     /// How the lanes should be.
     pub lanes: LaneWishes,
+    /// Which entries take part, for the daemon: the same that `options.select` chooses.
+    pub rules: Rules,
     /// The role and tree of this side.
     pub role: HalfRole,
     /// Who chooses how to move what, if this side is the source.
@@ -66,6 +68,7 @@ pub async fn run_remote(job: RemoteJob) -> Report {
                 role: job.role,
                 planner: job.planner,
                 connection,
+                asked: Some(job.top),
                 options: job.options,
                 confirm: job.confirm,
                 history: job.history,
@@ -91,6 +94,7 @@ async fn begin(job: &RemoteJob) -> Result<(Asking, Box<dyn blit_contract::Connec
         terms: job.options.terms(),
         top: job.top.clone(),
         lanes: job.lanes,
+        rules: job.rules.clone(),
     };
     let request = Request::Session(Box::new(request));
     let mut asking = Asking::ask(&cx, &*job.peer, request).await?;

@@ -8,6 +8,7 @@ use super::{
     BadMessage, Decoded, at_most, at_place, event, lanes, message, needed,
     nouns::{entry, fault, name, path, to_entry, to_error, to_name, to_path},
     place_of, report,
+    rules::{rules, to_rules},
 };
 use crate::{
     Access, Answer, Compare, LISTING_ENTRIES_MAX, MaxDelete, Module, Place, Reply, Request, Role,
@@ -73,10 +74,12 @@ fn request_body(request: &Request) -> request::Body {
             place: at,
             recursive,
             one_file_system,
+            rules: wanted,
         } => Body::List(proto::ListRequest {
             place: Some(place(at)),
             recursive: *recursive,
             one_file_system: *one_file_system,
+            rules: rules(wanted),
         }),
         Request::Session(session) => Body::Session(session_request(session)),
         Request::Stat(at) => Body::Stat(proto::StatRequest {
@@ -101,6 +104,7 @@ fn to_request(body: request::Body) -> Decoded<Request> {
             place: to_place(list.place)?,
             recursive: list.recursive,
             one_file_system: list.one_file_system,
+            rules: to_rules(list.rules)?,
         },
         Body::Session(session) => Request::Session(Box::new(to_session_request(session)?)),
         Body::Stat(stat) => Request::Stat(to_place(stat.place)?),
@@ -141,6 +145,7 @@ fn session_request(session: &SessionRequest) -> proto::SessionRequest {
         contents: session.top == Top::Contents,
         names,
         lanes: Some(lanes::wishes(session.lanes)),
+        rules: rules(&session.rules),
     }
 }
 
@@ -174,6 +179,7 @@ fn to_session_request(session: proto::SessionRequest) -> Decoded<SessionRequest>
         terms: to_terms(needed(session.terms, "the terms")?)?,
         top,
         lanes: lanes::to_wishes(session.lanes.unwrap_or_default())?,
+        rules: to_rules(session.rules)?,
     })
 }
 
