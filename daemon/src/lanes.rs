@@ -14,7 +14,7 @@ use blit_lanes::{Grant, same_machine_proof};
 use blit_transport_unix::Listening;
 use blit_wire::LaneWishes;
 
-use crate::serve::Daemon;
+use crate::{access::Networks, serve::Daemon};
 
 /// What a session may open lanes with.
 #[derive(Debug)]
@@ -26,13 +26,13 @@ pub(crate) struct LaneRight {
 
 impl LaneRight {
     /// For the session of that number, which `peer` asked for. Data may cross in clear between two
-    /// addresses that are both trusted, if the client wishes it, too. `unix` is where a client on this
-    /// very machine finds the daemon.
+    /// addresses that are both in `trusted`, if the client wishes it, too. `unix` is where a client on
+    /// this very machine finds the daemon.
     pub(crate) fn of(
         peer: &VerifiedPeer,
         session: &[u8; 16],
         wishes: LaneWishes,
-        is_trusted: impl Fn(IpAddr) -> bool,
+        trusted: &Networks,
         unix: Option<&Path>,
     ) -> Self {
         let ends = [peer.address().ip(), peer.local().ip()].map(|ip| ip.to_canonical());
@@ -46,7 +46,7 @@ impl LaneRight {
                 offer("unix", path, SecurityClass::SameMachine);
             }
             offer("tcp", "", SecurityClass::SameMachine);
-        } else if wishes.clear && ends.into_iter().all(is_trusted) {
+        } else if wishes.clear && ends.into_iter().all(|ip| trusted.contain(ip)) {
             offer("tcp", "", SecurityClass::TrustedNetwork);
         }
         offer("tcp", "", SecurityClass::Encrypted);

@@ -10,23 +10,15 @@ use tokio::{
     sync::Notify,
 };
 
-use crate::{
-    config::{BadConfig, Config},
-    lanes::UnixDoor,
-    modules, say,
-    serve::Daemon,
-};
+use crate::{config::Config, failure::Failure, lanes::UnixDoor, modules, say, serve::Daemon};
 
 /// How long sessions may go on after the wish to stop.
 const DRAIN: Duration = Duration::from_secs(60);
 
 /// Serves until SIGTERM or SIGINT.
-pub(crate) fn run(config: Config) -> eyre::Result<()> {
+pub(crate) fn run(config: Config) -> Result<(), Failure> {
     if config.modules.is_empty() {
-        return Err(BadConfig(
-            "nothing to export: blit-daemon --module photos=/srv/photos:rw".to_owned(),
-        )
-        .into());
+        return Err(Failure::config("usage.flag", "nothing to export"));
     }
     tracing_subscriber::fmt()
         .with_writer(std::io::stderr)
@@ -39,7 +31,7 @@ pub(crate) fn run(config: Config) -> eyre::Result<()> {
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()?;
-    runtime.block_on(serve(config))
+    Ok(runtime.block_on(serve(config))?)
 }
 
 async fn serve(config: Config) -> eyre::Result<()> {

@@ -27,6 +27,7 @@ use parking_lot::Mutex;
 use tokio::sync::Notify;
 
 use crate::{
+    access::Networks,
     config::Config,
     lanes::{self, LaneRight},
     modules::{Module, make_directories},
@@ -192,7 +193,8 @@ impl Daemon {
         let mut info = PeerInfo::new(caller.peer.address().to_string());
         info.identity = Some(*caller.id.as_bytes());
         let (connection, arrived) = blit_transport_grpc::serving(info);
-        let (_running, grant) = self.begin(caller, arrived, request.lanes)?;
+        let (_running, grant) =
+            self.begin(caller, arrived, (request.lanes, &module.config.trusted))?;
         asked.reply(Reply::Session(grant)).await?;
         let playing = Playing {
             role,
@@ -254,7 +256,7 @@ impl Daemon {
         &self,
         caller: &Caller,
         arrived: Arrived,
-        wishes: LaneWishes,
+        (wishes, trusted): (LaneWishes, &Networks),
     ) -> Result<(Guard<'_>, SessionGrant)> {
         let mut id = SessionId::default();
         SystemRandom::new().fill(&mut id).map_err(|_| {
@@ -267,7 +269,7 @@ impl Daemon {
                 Error::new(ErrorKind::Busy, "open session").because("as many sessions run as may")
             );
         }
-        let lanes = LaneRight::of(&caller.peer, &id, wishes, |_| false, self.unix.as_deref());
+        let lanes = LaneRight::of(&caller.peer, &id, wishes, trusted, self.unix.as_deref());
         let grant = SessionGrant {
             id,
             offers: lanes.offers.clone(),
