@@ -88,6 +88,17 @@ fn a_person_at_a_terminal_is_asked() {
 }
 
 #[test]
+fn the_plan_that_is_shown_before_the_question_counts_what_will_be_copied() {
+    let pair = Pair::with(&[("new", "content"), ("d/other", "content")])
+        .and_target(&[("extra", "x"), ("more", "x")]);
+    let _ = pair
+        .run("mirror", &[])
+        .exits(7)
+        .says("plan: mirror 2 files (14 B)")
+        .says("delete 2 entries");
+}
+
+#[test]
 fn an_empty_source_deletes_nothing_even_with_yes() {
     let pair = Pair::new().and_target(&[("file", "content")]);
     untouched(&pair.target, || {

@@ -239,6 +239,7 @@ async fn make_batch(site: &Site, batch: &[Link]) -> Result<()> {
                 site.session.lose(&[Loss::new(LossClass::HardLink)]);
                 let entry = link.entry.clone();
                 let alone = Action::make(link.path.clone(), entry, link.replace.clone());
+                alone.count(site);
                 perform(site, vec![alone]).await?;
             }
             Err(error) => site.problem(&link.path, error, 0).await,
