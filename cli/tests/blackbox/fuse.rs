@@ -324,6 +324,17 @@ fn a_fuse_mount_that_cannot_write_is_no_success() {
 }
 
 #[test]
+fn a_fuse_mount_that_fails_only_when_a_file_is_closed_is_no_success() {
+    for durability in ["batch", "file", "none"] {
+        let manners = Manners {
+            bad_flush: true,
+            ..Manners::default()
+        };
+        faulty_target(manners, durability);
+    }
+}
+
+#[test]
 fn a_fuse_mount_that_cannot_sync_is_no_success() {
     let manners = Manners {
         bad_sync: true,
