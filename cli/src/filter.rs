@@ -87,13 +87,20 @@ impl Filter {
 
     /// What becomes of an entry at that path, which begins where the patterns do.
     fn judge(&self, path: &Path, entry: &Entry) -> Selection {
+        match !entry.is_directory() && !self.bounds.hold(entry) {
+            true => Selection::Skip,
+            false => self.judge_place(path, entry),
+        }
+    }
+
+    fn judge_place(&self, path: &Path, entry: &Entry) -> Selection {
         let is_directory = entry.is_directory();
         if self.exclude.matches(path, is_directory) {
             return Selection::Skip;
         }
         if !is_directory {
             let is_included = self.include.is_empty() || self.include.matches_below(path);
-            if !is_included || !self.bounds.hold(entry) {
+            if !is_included {
                 return Selection::Skip;
             }
         }
@@ -106,6 +113,22 @@ impl Filter {
 
 impl Select for Filter {
     fn select(&self, directory: &RelPath, entry: &Entry) -> Selection {
+        self.decide(directory, entry, Self::judge)
+    }
+
+    fn select_by_place(&self, directory: &RelPath, entry: &Entry) -> Selection {
+        self.decide(directory, entry, Self::judge_place)
+    }
+}
+
+impl Filter {
+    /// Judges an entry by its path from where the patterns begin.
+    fn decide(
+        &self,
+        directory: &RelPath,
+        entry: &Entry,
+        judge: impl Fn(&Self, &Path, &Entry) -> Selection,
+    ) -> Selection {
         let own_name = || path_of(&[entry.name.as_bytes()]);
         let is_named = directory.is_root() && self.anchor != Anchor::Root;
         match self.anchor {
@@ -116,7 +139,7 @@ impl Select for Filter {
                     false => Selection::Take,
                 }
             }
-            _ if is_named => self.judge(&own_name(), entry),
+            _ if is_named => judge(self, &own_name(), entry),
             anchor => {
                 let mut names: Vec<&[u8]> = directory
                     .components()
@@ -125,7 +148,7 @@ impl Select for Filter {
                     .map(|name| name.as_bytes())
                     .collect();
                 names.push(entry.name.as_bytes());
-                self.judge(&path_of(&names), entry)
+                judge(self, &path_of(&names), entry)
             }
         }
     }

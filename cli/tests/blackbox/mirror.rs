@@ -188,6 +188,38 @@ pub(crate) fn own_by_nobody(pair: &Pair) {
 }
 
 #[test]
+fn what_is_outside_the_limits_is_neither_deleted_nor_compared() {
+    let long = "x".repeat(3_000);
+    let pair = Pair::with(&[("grown", &long), ("small", "new"), ("shrunk", "s")]).and_target(&[
+        ("grown", "old"),
+        ("shrunk", &long),
+        ("large extra", &long),
+        ("extra", "goes"),
+        ("d/large", &long),
+        ("d/extra", "goes"),
+    ]);
+    let flags = ["-y", "--max-size", "2k", "--max-delete", "100%"];
+    let json = pair.run("mirror", &["-n", "--json", "--max-size", "2k"]);
+    assert!(
+        !json.stdout.contains("\"delete\",\"path\":\"grown\""),
+        "{json}"
+    );
+    pair.run("mirror", &flags).succeeds();
+    for (kept, content) in [
+        ("grown", "old"),
+        ("large extra", &long),
+        ("d/large", &long),
+        ("small", "new"),
+        ("shrunk", "s"),
+    ] {
+        assert_eq!(read(pair.target.join(kept)), content, "{kept}");
+    }
+    assert!(!pair.target.join("extra").exists() && !pair.target.join("d/extra").exists());
+    let check = pair.run("check", &["--json", "--max-size", "2k"]).exits(0);
+    assert!(!check.stdout.contains("\"diff\""), "{check}");
+}
+
+#[test]
 fn what_is_excluded_is_not_deleted() {
     let pair = Pair::with(&[("file", "content"), ("cache/new", "content")])
         .and_target(&[("cache/old", "stays"), ("extra", "goes")]);
