@@ -3,6 +3,7 @@
 use std::{ffi::OsString, panic::AssertUnwindSafe, process::ExitCode, sync::Arc};
 
 use blit_config::ColorWhen;
+use eyre::WrapErr;
 
 use crate::{
     app::{App, load_settings},
@@ -63,7 +64,8 @@ fn run_command(cli: Cli) -> Exit {
 fn block_on(app: &App, cli: Cli) -> Result<Exit> {
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
-        .build()?;
+        .build()
+        .wrap_err("this process cannot get what it needs to run")?;
     let outcome = runtime.block_on(async {
         app.stop.start()?;
         match cli.verb {

@@ -16,6 +16,7 @@
 mod compare;
 mod crash;
 mod environment;
+pub mod golden;
 mod killer;
 pub mod power;
 mod remove;

@@ -145,6 +145,12 @@ impl Blit {
         self.try_run().unwrap_or_else(|reason| panic!("{reason}"))
     }
 
+    /// What came of [`Blit::command`], for a test that starts and ends it in its own way.
+    #[must_use]
+    pub fn ended(&self, output: Output) -> Ran {
+        Ran::new(output, &self.arguments)
+    }
+
     /// The same, for a test that collects what goes wrong.
     ///
     /// # Errors
@@ -189,7 +195,8 @@ impl Blit {
         let plain = self.command();
         let mut script = Command::new("script");
         script
-            .args(["-qec", &quoted.join(" "), "/dev/null"])
+            // What is typed is not shown: it would stand wherever the machine is quick enough for it.
+            .args(["-E", "never", "-qec", &quoted.join(" "), "/dev/null"])
             .env_clear()
             .env("SHELL", "/bin/sh");
         script.envs(
@@ -197,6 +204,9 @@ impl Blit {
                 .get_envs()
                 .filter_map(|(name, value)| Some((name, value?))),
         );
+        if let Some(directory) = plain.get_current_dir() {
+            script.current_dir(directory);
+        }
         script
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())

@@ -102,3 +102,17 @@ pub(crate) fn cause_of(error: &Error) -> String {
     }
     cause
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_plugin_that_is_missing_is_told_as_such() {
+        let registry = blit_registry::Registry::builtin().unwrap();
+        let missing = registry.planner(Some("absent"), &blit_registry::PluginConfig::new());
+        let error = from_registry(Side::Target, "/backup", missing.err().unwrap());
+        assert_eq!((error.slug, error.exit().code()), (Slug::PluginFailed, 12));
+        assert!(error.message.contains("absent"), "{error}");
+    }
+}

@@ -26,13 +26,6 @@ pub(super) fn refuse(request: &Request) -> Result<(), UserError> {
             "without it, symbolic links are copied as links",
         );
     }
-    // A file that outgrew the limit would be missing from the source's side only, and so be deleted.
-    if request.verb == Verb::Mirror && request.limits.is_some() {
-        return refuse(
-            "mirror cannot choose by size or age yet: what changed its size would be deleted",
-            "use --exclude, or copy",
-        );
-    }
     Ok(())
 }
 

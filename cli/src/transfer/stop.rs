@@ -34,8 +34,8 @@ pub(super) fn explain(
         false => error.unchanged(),
         true => error
             .state(format!(
-                "{} are complete; nothing is half-written under its final name",
-                units::entries(outcome.copied())
+                "{} complete; nothing is half-written under its final name",
+                units::counted(outcome.copied(), "entry is", "entries are")
             ))
             .changed(Changed::Some),
     }

@@ -271,8 +271,8 @@ fn say_notes(app: &App, trip: &Trip, outcome: &Outcome) {
         app.ui.warn(Slug::EntrySkipped, &message);
     }
     if outcome.deletions_withheld > 0 {
-        let withheld = units::entries(outcome.deletions_withheld);
-        let message = format!("{withheld} were not deleted, because something failed");
+        let withheld = units::counted(outcome.deletions_withheld, "entry was", "entries were");
+        let message = format!("{withheld} not deleted, because something failed");
         app.ui.warn(Slug::DeleteWithheld, &message);
     }
     if !outcome.losses.is_empty() {

@@ -16,6 +16,11 @@ pub(crate) struct Mounted(pub(crate) PathBuf);
 impl Mounted {
     pub(crate) fn new(at: PathBuf, arguments: &[&str]) -> Self {
         fs::create_dir_all(&at).unwrap();
+        Self::over(at, arguments)
+    }
+
+    /// The same over something that is there.
+    pub(crate) fn over(at: PathBuf, arguments: &[&str]) -> Self {
         let output = Command::new("mount")
             .args(arguments)
             .arg(&at)
@@ -60,7 +65,7 @@ impl Drop for Mounted {
 }
 
 /// A pair whose target is the root of a file system with these options.
-fn onto(kind: &str, options: &str) -> Option<(Pair, Mounted)> {
+pub(crate) fn onto(kind: &str, options: &str) -> Option<(Pair, Mounted)> {
     if !need_root("to mount") {
         return None;
     }
@@ -206,7 +211,7 @@ fn between(kind: &str) {
     }
 }
 
-fn other(scratch: &Scratch, kind: &str) -> Option<Mounted> {
+pub(crate) fn other(scratch: &Scratch, kind: &str) -> Option<Mounted> {
     match kind {
         "tmpfs" => Some(Mounted::new(
             scratch.path("mounted"),

@@ -1,7 +1,7 @@
 //! File systems that fold names, fail in the middle or lie (benches T5d, nasty cases 12 and 13): what
 //! cannot be told apart is named, and whatever fails, success is an exact copy.
 
-mod volume;
+pub(crate) mod volume;
 
 use std::collections::BTreeSet;
 use std::ffi::OsString;
@@ -20,7 +20,7 @@ use crate::json::error_codes;
 use blit_conform::is_unfinished;
 
 /// A pair whose target is a volume; nothing where FUSE cannot be had.
-fn onto(manners: Manners) -> Option<(Pair, Mounted)> {
+pub(crate) fn onto(manners: Manners) -> Option<(Pair, Mounted)> {
     if !can_mount() {
         return None;
     }
@@ -30,7 +30,7 @@ fn onto(manners: Manners) -> Option<(Pair, Mounted)> {
 }
 
 /// A pair whose source is a volume.
-fn from(manners: Manners) -> Option<(Pair, Mounted)> {
+pub(crate) fn from(manners: Manners) -> Option<(Pair, Mounted)> {
     if !can_mount() {
         return None;
     }
@@ -44,7 +44,7 @@ fn from(manners: Manners) -> Option<(Pair, Mounted)> {
     Some((pair, mounted))
 }
 
-fn can_mount() -> bool {
+pub(crate) fn can_mount() -> bool {
     if !Path::new("/dev/fuse").exists() {
         blit_conform::skip("this kernel has no /dev/fuse");
         return false;
@@ -320,6 +320,17 @@ fn a_fuse_mount_that_cannot_write_is_no_success() {
             ..Manners::default()
         };
         faulty_target(manners, "batch");
+    }
+}
+
+#[test]
+fn a_fuse_mount_that_fails_only_when_a_file_is_closed_is_no_success() {
+    for durability in ["batch", "file", "none"] {
+        let manners = Manners {
+            bad_flush: true,
+            ..Manners::default()
+        };
+        faulty_target(manners, durability);
     }
 }
 

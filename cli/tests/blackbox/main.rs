@@ -27,5 +27,6 @@ mod pipes;
 mod promises;
 mod races;
 mod slashes;
+mod slugs;
 mod syscalls;
 mod trees;

@@ -88,6 +88,17 @@ fn a_person_at_a_terminal_is_asked() {
 }
 
 #[test]
+fn the_plan_that_is_shown_before_the_question_counts_what_will_be_copied() {
+    let pair = Pair::with(&[("new", "content"), ("d/other", "content")])
+        .and_target(&[("extra", "x"), ("more", "x")]);
+    let _ = pair
+        .run("mirror", &[])
+        .exits(7)
+        .says("plan: mirror 2 files (14 B)")
+        .says("delete 2 entries");
+}
+
+#[test]
 fn an_empty_source_deletes_nothing_even_with_yes() {
     let pair = Pair::new().and_target(&[("file", "content")]);
     untouched(&pair.target, || {
@@ -174,6 +185,38 @@ pub(crate) fn own_by_nobody(pair: &Pair) {
         .status();
     assert!(chown.unwrap().success());
     std::os::unix::fs::chown(pair.scratch.root(), Some(65_534), Some(65_534)).unwrap();
+}
+
+#[test]
+fn what_is_outside_the_limits_is_neither_deleted_nor_compared() {
+    let long = "x".repeat(3_000);
+    let pair = Pair::with(&[("grown", &long), ("small", "new"), ("shrunk", "s")]).and_target(&[
+        ("grown", "old"),
+        ("shrunk", &long),
+        ("large extra", &long),
+        ("extra", "goes"),
+        ("d/large", &long),
+        ("d/extra", "goes"),
+    ]);
+    let flags = ["-y", "--max-size", "2k", "--max-delete", "100%"];
+    let json = pair.run("mirror", &["-n", "--json", "--max-size", "2k"]);
+    assert!(
+        !json.stdout.contains("\"delete\",\"path\":\"grown\""),
+        "{json}"
+    );
+    pair.run("mirror", &flags).succeeds();
+    for (kept, content) in [
+        ("grown", "old"),
+        ("large extra", &long),
+        ("d/large", &long),
+        ("small", "new"),
+        ("shrunk", "s"),
+    ] {
+        assert_eq!(read(pair.target.join(kept)), content, "{kept}");
+    }
+    assert!(!pair.target.join("extra").exists() && !pair.target.join("d/extra").exists());
+    let check = pair.run("check", &["--json", "--max-size", "2k"]).exits(0);
+    assert!(!check.stdout.contains("\"diff\""), "{check}");
 }
 
 #[test]

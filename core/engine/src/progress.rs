@@ -2,7 +2,7 @@
 
 use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering};
 
-use blit_contract::{Entry, Phase, Totals};
+use blit_contract::{Diff, DiffKind, Entry, Phase, Totals};
 use blit_wire::Figures;
 
 /// Running figures. Written by the session, read by whoever draws them; each figure only grows.
@@ -125,6 +125,14 @@ impl Progress {
             &self.deleted_entries,
             &self.problems,
         ]
+    }
+
+    /// Counts a file whose content is asked for.
+    pub(crate) fn want(&self, diff: &Diff) {
+        if diff.kind == DiffKind::Content {
+            self.wanted_files.add(1);
+            self.wanted_bytes.add(diff.entry.size);
+        }
     }
 
     pub(crate) fn finish_scan(&self) {

@@ -258,7 +258,9 @@ impl TargetRole {
         if !site.session.is_stopped() && !site.session.options.is_read_only() {
             for at in 0..settled.blocks() {
                 let mut block = settled.block(at)?;
-                block.retain(|(path, _)| !unsettled.contains(path));
+                block.retain(|(path, entry)| {
+                    !unsettled.contains(path) && !site.links.lock().is_torn(entry)
+                });
                 for chunk in block.chunks(SETTLED_MAX) {
                     let entries = chunk.iter().cloned();
                     let settled = entries.map(|(path, entry)| Settled { path, entry });

@@ -55,6 +55,14 @@ impl Filter {
 
     /// What becomes of an entry whose names, from where the patterns begin, are `names`.
     fn judge(&self, names: &[&[u8]], entry: &Entry) -> Selection {
+        match !entry.is_directory() && !hold(&self.bounds, entry) {
+            true => Selection::Skip,
+            false => self.judge_place(names, entry),
+        }
+    }
+
+    /// The same, whatever its size and time.
+    fn judge_place(&self, names: &[&[u8]], entry: &Entry) -> Selection {
         let path = path_of(names);
         let is_directory = entry.is_directory();
         if self.exclude.matches(&path, is_directory) {
@@ -62,7 +70,7 @@ impl Filter {
         }
         if !is_directory {
             let is_included = self.include.is_empty() || self.include.matches_below(&path);
-            if !is_included || !hold(&self.bounds, entry) {
+            if !is_included {
                 return Selection::Skip;
             }
         }
@@ -77,6 +85,22 @@ impl Filter {
 
 impl Select for Filter {
     fn select(&self, directory: &RelPath, entry: &Entry) -> Selection {
+        self.decide(directory, entry, Self::judge)
+    }
+
+    fn select_by_place(&self, directory: &RelPath, entry: &Entry) -> Selection {
+        self.decide(directory, entry, Self::judge_place)
+    }
+}
+
+impl Filter {
+    /// Judges an entry by its names from where the patterns begin.
+    fn decide(
+        &self,
+        directory: &RelPath,
+        entry: &Entry,
+        judge: impl Fn(&Self, &[&[u8]], &Entry) -> Selection,
+    ) -> Selection {
         let own_name = [entry.name.as_bytes()];
         let is_named = directory.is_root() && self.anchor != Anchor::Root;
         match self.anchor {
@@ -87,7 +111,7 @@ impl Select for Filter {
                     false => Selection::Take,
                 }
             }
-            _ if is_named => self.judge(&own_name, entry),
+            _ if is_named => judge(self, &own_name, entry),
             anchor => {
                 let mut names: Vec<&[u8]> = directory
                     .components()
@@ -96,7 +120,7 @@ impl Select for Filter {
                     .map(|name| name.as_bytes())
                     .collect();
                 names.push(entry.name.as_bytes());
-                self.judge(&names, entry)
+                judge(self, &names, entry)
             }
         }
     }

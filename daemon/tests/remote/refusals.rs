@@ -3,9 +3,11 @@
 use std::{
     io::{Read, Write},
     net::TcpStream,
+    path::Path,
 };
 
-use blit_conform::{Options, Scratch, Snapshot, need_root, need_tool};
+use blit_conform::golden::Told;
+use blit_conform::{Options, Ran, Scratch, Snapshot, need_root, need_tool};
 
 use crate::bench::{HOST, Two, client, there};
 
@@ -40,22 +42,45 @@ fn another_key_is_refused_with_both_fingerprints() {
     let listen = format!("127.0.0.1:{}", two.daemon.port());
     two.daemon = Two::start(&two.scratch, &listen, &[]);
     let ran = two.blit(&["ls", &there("m")]).exits(6);
-    let ran = ran
-        .says("shows a different key")
-        .says("expected ")
-        .says("got ");
-    assert!(ran.stderr.matches('-').count() >= 4, "{ran}");
+    let keys = fingerprints(&ran.stderr);
+    assert!(keys.iter().all(|key| key.len() > 8), "{ran}");
+    assert_ne!(keys[0], keys[1]);
+    let json = two.blit(&["ls", &there("m"), "--json"]);
+    let names = [(keys[0], "KNOWN"), (keys[1], "FOUND")];
+    golden("auth.key_changed", &ran, &json, &names);
+}
+
+/// The two that stand in `expected KEY, got KEY: …`.
+fn fingerprints(said: &str) -> [&str; 2] {
+    let (_, after) = said.split_once("expected ").unwrap();
+    let (known, after) = after.split_once(", got ").unwrap();
+    [known, after.split_once(':').unwrap().0]
+}
+
+/// Compares what was said with the golden text that stands among those of the command line.
+#[track_caller]
+fn golden(slug: &str, people: &Ran, programs: &Ran, names: &[(&str, &str)]) {
+    let (people, programs) = (Told::by(people, names), Told::by(programs, names));
+    let text = blit_conform::golden::text(slug, &people, Some(&programs));
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../cli/tests/blackbox/slugs/golden");
+    snapbox::Assert::new()
+        .normalize_paths(false)
+        .action_env(snapbox::assert::DEFAULT_ACTION_ENV)
+        .eq(
+            text,
+            snapbox::Data::read_from(&folder.join(format!("{slug}.txt")), None),
+        );
 }
 
 #[test]
 fn a_machine_that_does_not_answer_is_unreachable() {
     let mut two = Two::new();
     two.daemon.kill();
-    let _ = two
-        .blit(&["copy", ".", &there("m/")])
-        .exits(8)
-        .says("does not answer")
-        .says("nothing was changed");
+    let port = format!(":{}", two.daemon.port());
+    let typed = ["copy", ".", &there("m/")];
+    let ran = two.blit(&typed).exits(8);
+    let json = two.command(&typed).arg("--json").run();
+    golden("net.unreachable", &ran, &json, &[(&*port, ":PORT")]);
 }
 
 #[test]

@@ -47,6 +47,8 @@ pub(crate) struct Knobs {
     pub(crate) named_partials: bool,
     /// Sort names in runs of so many; 0: the default.
     pub(crate) names_in_memory: usize,
+    /// Take every partial for abandoned that nobody holds locked, whatever its age.
+    pub(crate) partials_are_old: bool,
 }
 
 /// Opens the tree that a registry asks for.

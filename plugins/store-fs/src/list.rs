@@ -18,6 +18,7 @@ use self::{
     pending::{Pending, Stack},
 };
 use crate::{
+    delete,
     error::{error, failed, is_missing},
     place::Tree,
     sys::{Directory, Stat, StatKind},
@@ -103,7 +104,9 @@ impl Walk {
             return Err(Unwanted);
         }
         let opened = self.tree.directory(path).and_then(|directory| {
-            let names = self.tree.with_room(|| self.sorted_names(&directory))?;
+            let names = self
+                .tree
+                .with_room(|| self.sorted_names(path, &directory))?;
             let mount = directory.stat_itself()?;
             Ok((directory, names, mount))
         });
@@ -130,7 +133,7 @@ impl Walk {
         }
     }
 
-    fn sorted_names(&self, directory: &Directory) -> io::Result<SortedNames> {
+    fn sorted_names(&self, path: &RelPath, directory: &Directory) -> io::Result<SortedNames> {
         let in_memory = match self.tree.options.knobs.names_in_memory {
             0 => NAMES_IN_MEMORY,
             names => names,
@@ -138,7 +141,7 @@ impl Walk {
         let mut names = names::Sorter::new(in_memory);
         directory.for_each_name(&mut |name| {
             if PartialName::recognises(name) {
-                self.clean(directory, name);
+                self.clean(path, directory, name);
                 return Ok(());
             }
             names.push(name)
@@ -212,7 +215,7 @@ impl Walk {
     }
 
     /// Removes a partial that somebody left behind long ago.
-    fn clean(&self, directory: &Directory, name: &[u8]) {
+    fn clean(&self, path: &RelPath, directory: &Directory, name: &[u8]) {
         let Ok(name) = Name::new(name) else { return };
         if !self.tree.options.writable {
             return;
@@ -220,17 +223,22 @@ impl Walk {
         let Ok(stat) = directory.stat(&name) else {
             return;
         };
-        if !is_abandoned(&stat) {
+        if !is_abandoned(&stat) && !self.tree.options.knobs.partials_are_old {
             return;
         }
+        let failed = failed("remove what was abandoned");
         let removed = match stat.kind {
-            // Only an empty one: what a directory holds was somebody's once.
-            StatKind::Directory => directory.remove_directory(&name),
+            // What was replaced, and is gone in part: its successor has had the name since.
+            StatKind::Directory => {
+                let entry = stat.entry(name.clone(), Bytes::new());
+                delete::tree(&self.tree, &self.cx, &path.join(name.clone()), &entry)
+            }
             StatKind::File if !directory.is_unlocked(&name) => return,
-            _ => directory.unlink(&name),
+            _ => directory.unlink(&name).map_err(failed),
         };
-        if removed.is_ok() {
-            tracing::info!(%name, "removed an abandoned partial");
+        match removed {
+            Ok(()) => tracing::info!(%name, "removed an abandoned partial"),
+            Err(cause) => tracing::warn!(%name, %cause, "cannot remove an abandoned partial"),
         }
     }
 }

@@ -37,11 +37,14 @@ pub(crate) fn batch(
     barrier(policy.durability, unborn).map_err(|cause| error("sync", &cause))?;
     let mut touched: Vec<Arc<Directory>> = Vec::new();
     let mut closing = Closing::default();
+    let mut tellers = Tellers::default();
     let mut published = Vec::with_capacity(files.len());
     for (path, losses, digest, file) in files {
         let directory = Arc::clone(&file.unborn.place.directory);
         let stat = file.stat;
-        let one = verify(&path, &file, digest.filter(|_| policy.verify))
+        let one = tellers
+            .flush(&path, &file.unborn)
+            .and_then(|()| verify(&path, &file, digest.filter(|_| policy.verify)))
             .and_then(|()| give_name(tree, cx, policy, &path, file, &mut closing));
         published.push(one.map(|name| {
             let entry = stat.entry(name, Bytes::new());
@@ -90,6 +93,32 @@ fn sync_file_systems<'a>(files: impl Iterator<Item = &'a Unborn>) -> io::Result<
         }
     }
     Ok(())
+}
+
+/// Which file systems tell only at close that what was written is lost: asked once a batch.
+#[derive(Debug, Default)]
+struct Tellers(Vec<(u64, bool)>);
+
+impl Tellers {
+    /// Hears what closing the file would say, while it has no name yet.
+    fn flush(&mut self, path: &RelPath, unborn: &Unborn) -> Result<()> {
+        let directory = &unborn.place.directory;
+        let told = self.tells(directory).and_then(|tells| match tells {
+            true => unborn.file.flush(),
+            false => Ok(()),
+        });
+        told.map_err(|cause| error("close", &cause).at(path))
+    }
+
+    fn tells(&mut self, directory: &Directory) -> io::Result<bool> {
+        let scope = directory.barrier_scope()?;
+        if let Some((_, tells)) = self.0.iter().find(|(known, _)| *known == scope) {
+            return Ok(*tells);
+        }
+        let tells = directory.tells_at_close()?;
+        self.0.push((scope, tells));
+        Ok(tells)
+    }
 }
 
 /// Reads the file back from storage and compares it with what the source read.

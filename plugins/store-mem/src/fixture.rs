@@ -56,6 +56,21 @@ impl MemStore {
         self.add_node(&parse(path)?, Node::new(Body::Symlink(target.into())))
     }
 
+    /// Gives the file at `first` another name, in a directory that is there.
+    ///
+    /// # Errors
+    /// As [`MemStore::add_file`], and `NotFound` without a first name.
+    pub fn add_link(&self, path: &str, first: &str) -> Result<()> {
+        let (path, first) = (parse(path)?, parse(first)?);
+        let mut tree = self.tree();
+        let (_, inode) = self
+            .find(&tree, &first)
+            .ok_or_else(|| Error::new(ErrorKind::NotFound, "link").at(&first))?;
+        let (directory, name) = self.place(&mut tree, &path, "link")?;
+        tree.link(directory, name.clone(), inode);
+        Ok(())
+    }
+
     /// Takes away what is at `path`, and all that is in it.
     ///
     /// # Errors

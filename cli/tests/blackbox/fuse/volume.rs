@@ -20,19 +20,29 @@ const BLOCK_BYTES: u32 = 4_096;
 
 /// What the volume does otherwise than others.
 #[derive(Debug, Default, Clone)]
-pub(super) struct Manners {
+pub(crate) struct Manners {
     /// Names that differ in case, in normal form or in the spelling of a letter are one name.
-    pub(super) folds: bool,
+    pub(crate) folds: bool,
     /// Reads of this file fail from that offset on.
-    pub(super) bad_read: Option<(&'static str, u64)>,
+    pub(crate) bad_read: Option<(&'static str, u64)>,
     /// Writes fail at or after that offset of any file.
-    pub(super) bad_write: Option<u64>,
+    pub(crate) bad_write: Option<u64>,
     /// This file says that it has so many bytes more than it gives.
-    pub(super) lie_bytes: Option<(&'static str, i64)>,
+    pub(crate) lie_bytes: Option<(&'static str, i64)>,
     /// `fsync` of files, and of directories, fails.
-    pub(super) bad_sync: bool,
+    pub(crate) bad_sync: bool,
     /// Each read waits so long.
-    pub(super) slow_read: Duration,
+    pub(crate) slow_read: Duration,
+    /// The first read waits so long.
+    pub(crate) slow_first_read: Duration,
+    /// What is read is not what was written.
+    pub(crate) rots: bool,
+    /// This file is listed, and gone when it is opened.
+    pub(crate) vanishing: Option<&'static str>,
+    /// No file can be made: its directory is gone, says the volume.
+    pub(crate) no_new_files: bool,
+    /// Closing a file fails: what was written did not arrive.
+    pub(crate) bad_flush: bool,
 }
 
 #[derive(Debug)]
@@ -47,25 +57,27 @@ struct Tree {
     nodes: BTreeMap<u64, Node>,
     manners: Manners,
     next: u64,
+    reads: u64,
 }
 
 /// The volume itself; what it holds can be looked at, and its manners changed, while it is mounted.
 #[derive(Debug, Clone)]
-pub(super) struct Volume(Arc<Mutex<Tree>>);
+pub(crate) struct Volume(Arc<Mutex<Tree>>);
 
 /// A mounted volume. It is unmounted at the end.
-pub(super) struct Mounted {
+pub(crate) struct Mounted {
     volume: Volume,
     session: Option<fuser::BackgroundSession>,
 }
 
 impl Mounted {
-    pub(super) fn at(point: &Path, manners: Manners) -> Self {
+    pub(crate) fn at(point: &Path, manners: Manners) -> Self {
         std::fs::create_dir_all(point).unwrap();
         let volume = Volume(Arc::new(Mutex::new(Tree {
             nodes: BTreeMap::from([(1, node(1, FileType::Directory, 0o755))]),
             manners,
             next: 2,
+            reads: 0,
         })));
         let mut config = Config::default();
         config.mount_options = vec![
@@ -80,9 +92,23 @@ impl Mounted {
         }
     }
 
+    /// The volume itself, to count its reads.
+    pub(crate) fn reads(&self) -> Reads {
+        Reads(self.volume.clone())
+    }
+
     /// Changes how it behaves from here on.
-    pub(super) fn behaves(&self, manners: Manners) {
+    pub(crate) fn behaves(&self, manners: Manners) {
         self.volume.tree().manners = manners;
+    }
+}
+
+/// How much has been read of a volume.
+pub(crate) struct Reads(Volume);
+
+impl Reads {
+    pub(crate) fn so_far(&self) -> u64 {
+        self.0.tree().reads
     }
 }
 
@@ -120,7 +146,7 @@ fn node(number: u64, kind: FileType, mode: u32) -> Node {
 }
 
 /// As a case-folding file system compares names; a few letters stand for all of their kind.
-pub(super) fn folded(name: &OsStr) -> OsString {
+pub(crate) fn folded(name: &OsStr) -> OsString {
     match name.to_str() {
         None => name.to_owned(),
         Some(text) => text
@@ -328,6 +354,9 @@ impl Filesystem for Volume {
         _: u32,
         reply: ReplyEntry,
     ) {
+        if mode & 0o170_000 != 0o100_000 {
+            return reply.error(Errno::ENOSYS);
+        }
         let made = self
             .tree()
             .make(parent, name, FileType::RegularFile, mode, b"");
@@ -386,7 +415,12 @@ impl Filesystem for Volume {
         answer!(reply, renamed, () => reply.ok());
     }
 
-    fn open(&self, _: &Request, _: INodeNo, _: OpenFlags, reply: fuser::ReplyOpen) {
+    fn open(&self, _: &Request, number: INodeNo, _: OpenFlags, reply: fuser::ReplyOpen) {
+        let tree = self.tree();
+        let vanishing = tree.manners.vanishing;
+        if vanishing.is_some_and(|name| tree.is_named(number, name)) {
+            return reply.error(Errno::ENOENT);
+        }
         // Past the kernel's cache: each read and write comes here.
         reply.opened(FileHandle(0), FopenFlags::FOPEN_DIRECT_IO);
     }
@@ -401,6 +435,9 @@ impl Filesystem for Volume {
         _: i32,
         reply: ReplyCreate,
     ) {
+        if self.tree().manners.no_new_files {
+            return reply.error(Errno::ENOENT);
+        }
         let made = self
             .tree()
             .make(parent, name, FileType::RegularFile, mode, b"");
@@ -420,6 +457,8 @@ impl Filesystem for Volume {
         reply: ReplyData,
     ) {
         let mut tree = self.tree();
+        tree.reads += 1;
+        let is_first = tree.reads == 1;
         let manners = tree.manners.clone();
         let is_bad = manners.bad_read.is_some_and(|(name, from)| {
             offset + u64::from(size) > from && tree.is_named(number, name)
@@ -430,11 +469,19 @@ impl Filesystem for Volume {
         let data = tree.node(number).map(|node| {
             let start = node.content.len().min(offset as usize);
             let end = node.content.len().min(start + size as usize);
-            node.content[start..end].to_vec()
+            let mut data = node.content[start..end].to_vec();
+            if let (true, Some(first)) = (manners.rots, data.first_mut()) {
+                *first ^= 1;
+            }
+            data
         });
         drop(tree);
-        if !manners.slow_read.is_zero() {
-            std::thread::sleep(manners.slow_read);
+        let wait = match is_first {
+            true => manners.slow_first_read.max(manners.slow_read),
+            false => manners.slow_read,
+        };
+        if !wait.is_zero() {
+            std::thread::sleep(wait);
         }
         answer!(reply, data, data => reply.data(&data));
     }
@@ -465,7 +512,10 @@ impl Filesystem for Volume {
     }
 
     fn flush(&self, _: &Request, _: INodeNo, _: FileHandle, _: LockOwner, reply: ReplyEmpty) {
-        reply.ok();
+        match self.tree().manners.bad_flush {
+            true => reply.error(Errno::EIO),
+            false => reply.ok(),
+        }
     }
 
     fn fsync(&self, _: &Request, _: INodeNo, _: FileHandle, _: bool, reply: ReplyEmpty) {

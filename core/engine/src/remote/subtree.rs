@@ -127,6 +127,11 @@ impl Select for Within {
     fn select(&self, directory: &RelPath, entry: &Entry) -> Selection {
         self.select.select(&without(&self.base, directory), entry)
     }
+
+    fn select_by_place(&self, directory: &RelPath, entry: &Entry) -> Selection {
+        let directory = without(&self.base, directory);
+        self.select.select_by_place(&directory, entry)
+    }
 }
 
 #[async_trait]

@@ -4,13 +4,22 @@ use std::sync::Arc;
 
 use blit_contract::{
     Cx, EndState, Entry, EntryBatch, Error, ErrorKind, Event, Item, ItemOp, Kind, ListOptions,
-    RelPath, Result, Selection, Side,
+    RelPath, Result, Select, Selection, Side,
 };
-use blit_wire::{LISTING_ENTRIES_MAX, Message, Seal, Unsealed};
+use blit_wire::{LISTING_ENTRIES_MAX, Message, Seal, Unsealed, Verb};
 use futures_util::StreamExt;
 
 use super::Control;
 use crate::{Source, Top, TopName, UNCARRIED, session::Session};
+
+/// A selection that asks only where an entry is.
+struct ByPlace(Arc<dyn Select>);
+
+impl Select for ByPlace {
+    fn select(&self, directory: &RelPath, entry: &Entry) -> Selection {
+        self.0.select_by_place(directory, entry)
+    }
+}
 
 /// Lists the source's tree.
 pub(super) struct Lister {
@@ -87,8 +96,18 @@ impl Lister {
     }
 
     fn takes(&self, directory: &RelPath, entry: &Entry) -> bool {
-        let select = self.session.options.select.as_ref();
+        let select = self.select();
         select.is_none_or(|select| select.select(directory, entry) != Selection::Skip)
+    }
+
+    /// What is listed. Where the target looks for what the source lacks, an entry that is only too
+    /// large or too old is not lacking.
+    fn select(&self) -> Option<Arc<dyn Select>> {
+        let select = Arc::clone(self.session.options.select.as_ref()?);
+        Some(match self.session.options.verb {
+            Verb::Check | Verb::Mirror => Arc::new(ByPlace(select)),
+            Verb::Copy | Verb::Move => select,
+        })
     }
 
     async fn list(
@@ -100,8 +119,8 @@ impl Lister {
     ) -> Result<()> {
         let mut options =
             ListOptions::recursive().with_one_file_system(self.session.options.one_file_system);
-        if let Some(select) = &self.session.options.select {
-            options = options.with_select(Arc::clone(select));
+        if let Some(select) = self.select() {
+            options = options.with_select(select);
         }
         let mut batches = self.source.store.list(&self.session.cx, at, options);
         while let Some(batch) = batches.next().await {

@@ -54,6 +54,15 @@ impl Action {
     }
 }
 
+impl Action {
+    /// Counts it as work that there is.
+    pub(super) fn count(&self, site: &Site) {
+        if let Self::Need(diff) = self {
+            site.session.progress.want(diff);
+        }
+    }
+}
+
 /// Does actions as they come, or keeps them until they are approved.
 #[derive(Debug)]
 pub(super) struct Actions {
@@ -70,7 +79,9 @@ impl Actions {
     }
 
     pub(super) async fn take(&mut self, site: &Site, actions: Vec<Action>) -> Result<()> {
+        // Counted when it is known, not when it is done: who is asked about deletions reads it.
         for action in &actions {
+            action.count(site);
             if let Action::Need(diff) = action
                 && let Some(stop) = site.room.lock().add(diff)
             {
@@ -236,8 +247,6 @@ async fn ask(site: &Site, diffs: Vec<Diff>) -> Result<()> {
 pub(super) async fn would_copy(site: &Site, diff: &Diff) {
     let (op, _) = described(site, &diff.replace, &diff.entry.kind);
     let item = Item::new(op, diff.path.clone(), diff.entry.size, why(diff));
-    site.session.progress.wanted_files.add(1);
-    site.session.progress.wanted_bytes.add(diff.entry.size);
     site.session
         .note(|report| report.copied_bytes += diff.entry.size);
     site.session.end(EndState::Copied, item).await;

@@ -250,6 +250,12 @@ impl Comparer {
             return Ok(());
         }
         let path = directory.join(source.name.clone());
+        if self.is_left_alone(directory, &source) {
+            // With all that the target has at its name, whatever that is.
+            let item = Item::new(ItemOp::Skip, path, source.size, "outside the limits");
+            self.site.session.end(EndState::Skipped, item).await;
+            return Ok(());
+        }
         let verdict = match &target {
             None => Verdict::Replace("new"),
             Some(target) => {
@@ -257,6 +263,9 @@ impl Comparer {
                 judge(&source, target, options)
             }
         };
+        if options.verb == Verb::Move {
+            self.site.links.lock().follow(&path, &source);
+        }
         if source.is_directory() {
             return self.directory(path, source, target, verdict, actions).await;
         }
@@ -450,6 +459,11 @@ impl Comparer {
     /// Whether an entry is not deleted, whatever the source has: another mount, or left out by a filter.
     fn must_stay(&self, directory: &RelPath, entry: &Entry) -> bool {
         self.compared.doomed.is_elsewhere(entry) || self.is_protected(directory, entry)
+    }
+
+    /// Whether the source lists an entry only so that the target knows that it is there.
+    fn is_left_alone(&self, directory: &RelPath, source: &Entry) -> bool {
+        self.wants_extras && self.is_protected(directory, source)
     }
 
     fn is_protected(&self, directory: &RelPath, entry: &Entry) -> bool {

@@ -54,7 +54,9 @@ pub(super) async fn late(site: &Site, actions: &Spool<Action>) -> Result<()> {
         return Ok(());
     }
     for at in 0..actions.blocks() {
-        perform(site, actions.block(at)?).await?;
+        let block = actions.block(at)?;
+        block.iter().for_each(|action| action.count(site));
+        perform(site, block).await?;
     }
     site.needs.drain().await;
     Ok(())

@@ -1,6 +1,9 @@
 //! Hard links: which names share a file at the source, and making them share one here.
 
-use std::collections::{HashMap, HashSet};
+use std::{
+    collections::{HashMap, HashSet},
+    hash::{BuildHasher, RandomState},
+};
 
 use blit_contract::{
     DiffKind, EndState, Entry, ErrorKind, Item, ItemOp, Loss, LossClass, MetaOp, RelPath, Replace,
@@ -43,6 +46,11 @@ pub(super) struct Links {
     renewed: HashSet<RelPath>,
     /// First names to which something is linked, or may be.
     leaders: HashSet<RelPath>,
+    /// For a move: whose names those are that share a file, by the hash of the name's path.
+    names: HashMap<u64, Object>,
+    hasher: RandomState,
+    /// Files of which not all names arrived. Were those that did to go, the file would be two.
+    torn: HashSet<Object>,
 }
 
 /// A file of one side: its file system and inode.
@@ -166,6 +174,22 @@ impl Links {
         if self.leaders.contains(path) {
             self.failed.insert(path.clone());
         }
+        if let Some(object) = self.names.get(&self.hasher.hash_one(path)) {
+            self.torn.insert(*object);
+        }
+    }
+
+    /// Notes an entry that is to be moved.
+    pub(super) fn follow(&mut self, path: &RelPath, source: &Entry) {
+        if source.identity.links > 1 && source.is_file() {
+            let key = self.hasher.hash_one(path);
+            self.names.insert(key, object(source));
+        }
+    }
+
+    /// Whether the entry is a name of a file of which another name did not arrive.
+    pub(super) fn is_torn(&self, source: &Entry) -> bool {
+        source.is_file() && self.torn.contains(&object(source))
     }
 }
 
@@ -239,6 +263,7 @@ async fn make_batch(site: &Site, batch: &[Link]) -> Result<()> {
                 site.session.lose(&[Loss::new(LossClass::HardLink)]);
                 let entry = link.entry.clone();
                 let alone = Action::make(link.path.clone(), entry, link.replace.clone());
+                alone.count(site);
                 perform(site, vec![alone]).await?;
             }
             Err(error) => site.problem(&link.path, error, 0).await,

@@ -8,7 +8,7 @@ use std::{
     },
 };
 
-use blit_contract::{Diff, DiffKind, Result};
+use blit_contract::{Diff, Result};
 use blit_wire::{Message, NEEDS_MAX};
 use parking_lot::Mutex;
 use tokio::sync::{Mutex as AsyncMutex, Notify, futures::Notified};
@@ -57,20 +57,13 @@ impl Needs {
         }
         let count = diffs.len() as u64;
         self.outstanding.fetch_add(count, Ordering::AcqRel);
-        for diff in &diffs {
-            if diff.kind == DiffKind::Content {
-                self.session.progress.wanted_files.add(1);
-                self.session.progress.wanted_bytes.add(diff.entry.size);
-            }
-        }
         self.send(diffs).await
     }
 
     /// Asks for something else, or once more, in the place of what was asked before.
     pub(crate) async fn ask_instead(&self, diff: Diff) -> Result<()> {
-        if diff.kind == DiffKind::Content && diff.attempt == 0 {
-            self.session.progress.wanted_files.add(1);
-            self.session.progress.wanted_bytes.add(diff.entry.size);
+        if diff.attempt == 0 {
+            self.session.progress.want(&diff);
         }
         self.send(vec![diff]).await
     }

@@ -359,6 +359,8 @@ impl Taker {
             Ok(ours) if ours == digest => {}
             Ok(_) if session.options.is_read_only() => {
                 site.links.lock().renew(&diff.path);
+                diff.kind = DiffKind::Content;
+                session.progress.want(&diff);
                 would_copy(site, &diff).await;
                 site.needs.settle();
                 return Ok(());

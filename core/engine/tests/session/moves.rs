@@ -1,4 +1,4 @@
-use blit_contract::{EndState, ErrorKind};
+use blit_contract::{Cx, EndState, ErrorKind, Store};
 use blit_engine::Verb;
 use blit_store_mem::{Fault, Faults, MemStore, Operation};
 
@@ -26,6 +26,25 @@ async fn what_could_not_be_carried_stays() {
     assert_eq!(outcome.report.ends.get(EndState::Failed), 1);
     assert_eq!(source.paths(), ["d", "d/bad"]);
     assert_eq!(target.paths(), ["d", "d/good", "other"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_file_of_which_one_name_failed_keeps_all_its_names_and_arrives_as_one_the_next_time() {
+    let source = tree(&["d/first", "other"]);
+    source.add_link("d/second", "d/first").unwrap();
+    let fault = Fault::fail(Operation::Apply, ErrorKind::Denied).at(path("d/second"));
+    let target = MemStore::new().with_faults(Faults::new().with(fault.times(1)));
+    let outcome = Run::new(Verb::Move, &source, &target).run().await;
+    assert_eq!(outcome.report.ends.get(EndState::Failed), 1);
+    assert_eq!(source.paths(), ["d", "d/first", "d/second"]);
+    assert_eq!(target.paths(), ["d", "d/first", "other"]);
+    let again = Run::new(Verb::Move, &source, &target).run().await;
+    assert!(again.report.is_clean(), "{:?}", again.report);
+    assert!(source.paths().is_empty(), "{:?}", source.paths());
+    let cx = Cx::default();
+    let first = target.stat(&cx, &path("d/first")).await.unwrap().unwrap();
+    let second = target.stat(&cx, &path("d/second")).await.unwrap().unwrap();
+    assert_eq!(first.identity.inode, second.identity.inode);
 }
 
 #[tokio::test(flavor = "multi_thread")]

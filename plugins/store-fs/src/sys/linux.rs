@@ -47,6 +47,21 @@ const PATH_BYTES_MAX: usize = 4_000;
 /// One read of a directory: some 800 names.
 const NAMES_BUFFER_BYTES: usize = 32 << 10;
 
+/// Kinds of file systems with storage of their own: bcachefs, btrfs, ext2 to ext4, f2fs, FAT,
+/// overlayfs, ramfs, tmpfs, XFS, ZFS.
+const TELLING_AT_THE_BARRIER: [u32; 10] = [
+    0xca45_1a4e,
+    0x9123_683e,
+    0x0000_ef53,
+    0xf2f5_2010,
+    0x0000_4d44,
+    0x794c_7630,
+    0x8584_58f6,
+    0x0102_1994,
+    0x5846_5342,
+    0x2fc1_2fc1,
+];
+
 /// Old kernels and some sandboxes have no `openat2`.
 static HAS_OPENAT2: AtomicBool = AtomicBool::new(true);
 
@@ -357,6 +372,13 @@ impl Directory {
         }
         let device = self.stat_itself()?.device;
         Ok(*self.device.get_or_init(|| device))
+    }
+
+    /// Whether closing a file here may be what tells that its content is lost: so do file systems whose
+    /// storage is elsewhere, or in another process. The others tell at the barrier.
+    pub(crate) fn tells_at_close(&self) -> io::Result<bool> {
+        let found = call(Site("file_system_kind"), || rustix::fs::fstatfs(&self.fd))?;
+        Ok(!TELLING_AT_THE_BARRIER.contains(&(found.f_type as u32)))
     }
 
     /// One barrier for everything written to the file system.

@@ -234,10 +234,17 @@ fn a_copy_that_links_files_by_their_path_survives_a_fault_at_any_site() {
 }
 
 /// Sites that no job passes, and why.
-const NOT_PASSED: &[(&str, &str)] = &[(
-    "try_lock",
-    "only a partial that nobody changed for a day is locked, and no test can make one",
-)];
+const NOT_PASSED: &[(&str, &str)] = &[
+    (
+        "close_twin",
+        "only where a file system tells at close: a FUSE volume does, in the tests of the binary",
+    ),
+    (
+        "try_lock",
+        "only a partial that nobody changed for a day is locked, and no test can make one",
+    ),
+    ("twin", "the same"),
+];
 
 #[test]
 fn the_jobs_pass_every_site() {

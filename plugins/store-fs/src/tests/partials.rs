@@ -35,3 +35,32 @@ async fn a_partial_with_a_name_is_hidden_and_shut() {
     drop(writer);
     assert_eq!(bench.hidden(), 0);
 }
+
+#[tokio::test]
+async fn an_abandoned_directory_goes_with_all_that_is_in_it_and_nothing_else_does() {
+    for is_old in [false, true] {
+        let bench = Bench::with_knobs(Knobs {
+            partials_are_old: is_old,
+            ..Knobs::default()
+        });
+        let own = PartialName::new(7).name().to_string();
+        let elsewhere = bench.root.join("elsewhere");
+        for directory in [
+            &bench.root.join(&own).join("inner/deeper"),
+            &bench.root.join(".blit~notes"),
+            &elsewhere,
+        ] {
+            fs::create_dir_all(directory).unwrap();
+            fs::write(directory.join("file"), "content").unwrap();
+        }
+        std::os::unix::fs::symlink(&elsewhere, bench.root.join(&own).join("link")).unwrap();
+        let stays = [
+            ".blit~notes",
+            ".blit~notes/file",
+            "elsewhere",
+            "elsewhere/file",
+        ];
+        assert_eq!(bench.paths().await, stays);
+        assert_eq!(bench.root.join(own).exists(), !is_old);
+    }
+}

@@ -4,7 +4,7 @@
 //! copy; handed over in batches it is none that counts.
 #![expect(
     unsafe_code,
-    reason = "a submission queue takes entries that the kernel acts on"
+    reason = "a submission queue takes entries that the kernel acts on, and closing ends an owner"
 )]
 
 use std::{
@@ -16,7 +16,7 @@ use std::{
 
 use io_uring::{IoUring, opcode, types};
 
-use super::faults::{Site, pass};
+use super::faults::{Site, call, pass};
 
 /// How many files are closed by one call.
 const BATCH: usize = 128;
@@ -63,6 +63,18 @@ impl Closing {
 impl Drop for Closing {
     fn drop(&mut self) {
         self.flush();
+    }
+}
+
+impl super::File {
+    /// Does what closing does, and hears what it says: a twin of the descriptor is closed.
+    pub(crate) fn flush(&self) -> io::Result<()> {
+        let twin = call(Site("twin"), || {
+            rustix::io::fcntl_dupfd_cloexec(self.as_fd(), 3)
+        })?;
+        pass(Site("close_twin"))?;
+        // SAFETY: the number was taken out of its owner, so it is closed here and nowhere else.
+        Ok(unsafe { rustix::io::try_close(twin.into_raw_fd()) }?)
     }
 }
 
