@@ -58,9 +58,9 @@ async fn serve(config: Config) -> eyre::Result<()> {
             config.path.display()
         ));
     }
+    let unix = UnixDoor::open(&config.state);
     invite_the_first(&config, &identity, &peers, &addresses)?;
     let stop = Arc::new(Notify::new());
-    let unix = UnixDoor::open(&config.state);
     let path = unix.as_ref().map(UnixDoor::path);
     let daemon = Arc::new(Daemon::new(config.clone(), modules, peers, path));
     let here = unix.map(|unix| tokio::spawn(unix.serve(Arc::clone(&daemon))));

@@ -139,13 +139,6 @@ impl Two {
         }
     }
 
-    /// Starts a daemon again that ended.
-    pub(crate) fn restart(&mut self) {
-        let inside = self.net.as_ref().map(Net::inside).unwrap_or_default();
-        let wrapper: Vec<&str> = inside.iter().map(|word| &**word).collect();
-        self.daemon = Self::start(&self.scratch, &self.daemon.address, &wrapper);
-    }
-
     /// Starts the daemon of these two, perhaps once more.
     pub(crate) fn start(scratch: &Scratch, listen: &str, wrapper: &[&str]) -> Daemon {
         let (writable, readable) = (scratch.directory("m"), scratch.directory("ro"));

@@ -9,6 +9,7 @@ use blit_conform::assert_same;
 
 use crate::{
     bench::{HOST, Two, Way, contents, there},
+    refusals::golden,
     relay::Relay,
 };
 
@@ -21,22 +22,28 @@ fn source(two: &Two) -> std::path::PathBuf {
 }
 
 #[test]
-fn where_lanes_are_swallowed_data_goes_over_the_control_connection_and_it_is_said() {
+fn where_lanes_are_swallowed_data_goes_over_the_control_connection_and_mount_namespaces_are_told() {
     let two = Two::strangers();
-    // Pairing, its question what there is, and the control connection of the copy.
-    let relay = Relay::before(&two.daemon.address, 3);
+    let relay = Relay::without_lanes(&two.daemon.address);
     let host = format!("{HOST}:{}", relay.port);
     two.blit(&["pair", &host, &two.daemon.invitation])
         .succeeds();
     let source = source(&two);
     let words = ["copy".into(), contents(&source), there("m/").into()];
-    let _ = two
-        .elsewhere(&words)
-        .exits(0)
-        .says("over grpc, encrypted")
-        .says("no lanes over tcp (unreachable: no lane within 2 s); data went over the control connection");
+    let before = relay.connections();
+    let ran = two.elsewhere(&words).exits(0).says("over grpc, encrypted");
+    assert!(relay.connections() > before + 1, "no lane was tried");
     assert_same(&source, &two.module());
-    assert!(relay.connections() > 3, "no lane was tried");
+    let json = [&words[..], &["--checksum".into(), "--json".into()]].concat();
+    std::fs::remove_file(two.module().join("large")).unwrap();
+    let (_, after) = ran.stderr.split_once(" s (").unwrap();
+    let rate = after.split_once(')').unwrap().0;
+    golden(
+        "net.fallback",
+        &ran,
+        &two.elsewhere(&json),
+        &[(rate, "RATE")],
+    );
 }
 
 #[test]

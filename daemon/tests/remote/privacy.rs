@@ -8,7 +8,7 @@ use crate::{
 #[test]
 fn neither_content_nor_names_nor_modules_cross_in_clear_between_mount_namespaces() {
     let two = Two::strangers();
-    let tap = Relay::before(&two.daemon.address, usize::MAX);
+    let tap = Relay::before(&two.daemon.address);
     let host = format!("{HOST}:{}", tap.port);
     two.blit(&["pair", &host, &two.daemon.invitation])
         .succeeds();
@@ -33,7 +33,7 @@ fn neither_content_nor_names_nor_modules_cross_in_clear_between_mount_namespaces
 #[test]
 fn what_stays_on_one_machine_does_not_cross_what_is_before_the_port() {
     let two = Two::strangers();
-    let tap = Relay::before(&two.daemon.address, usize::MAX);
+    let tap = Relay::before(&two.daemon.address);
     let host = format!("{HOST}:{}", tap.port);
     two.blit(&["pair", &host, &two.daemon.invitation])
         .succeeds();

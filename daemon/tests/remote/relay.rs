@@ -17,8 +17,21 @@ pub(crate) struct Relay {
 }
 
 impl Relay {
-    /// Before the daemon at `address`; connections after the first `passed_max` meet silence.
-    pub(crate) fn before(address: &str, passed_max: usize) -> Self {
+    /// Before the daemon at `address`.
+    pub(crate) fn before(address: &str) -> Self {
+        Self::start(address, |_| true)
+    }
+
+    /// Before the daemon at `address`; sockets that are to be encrypted lanes meet silence.
+    pub(crate) fn without_lanes(address: &str) -> Self {
+        // A greeting of TLS says in clear what is to be spoken.
+        const LANE: &[u8] = b"blit-lane/1";
+        Self::start(address, |first| {
+            !first.windows(LANE.len()).any(|at| at == LANE)
+        })
+    }
+
+    fn start(address: &str, passes: fn(&[u8]) -> bool) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let relay = Self {
             port: listener.local_addr().unwrap().port(),
@@ -31,7 +44,10 @@ impl Relay {
             let mut silent = Vec::new();
             for socket in listener.incoming() {
                 let near = socket.unwrap();
-                if connections.fetch_add(1, Ordering::SeqCst) >= passed_max {
+                connections.fetch_add(1, Ordering::SeqCst);
+                let mut first = [0; 2 << 10];
+                let size = near.peek(&mut first).unwrap();
+                if !passes(&first[..size]) {
                     silent.push(near);
                     continue;
                 }
