@@ -9,7 +9,7 @@ use std::{
 use async_trait::async_trait;
 use aws_lc_rs::rand::{SecureRandom, SystemRandom};
 use blit_contract::{
-    Cancel, Cx, Error, ErrorKind, NoHistory, PeerInfo, Result, Select, Store, Stream,
+    Cancel, Cx, Error, ErrorKind, NoHistory, PeerInfo, Result, Select, Store, Stream, Time,
 };
 use blit_control::{Arrivals, KnownPeer, LaneOpening, NodeId, Peers, VerifiedPeer};
 use blit_engine::{Asked, HalfRole, Playing, Source, Subtree, Target, answer_with_store};
@@ -17,7 +17,7 @@ use blit_filter::Filter;
 use blit_registry::{PluginConfig, Registry};
 use blit_transport_grpc::Arrived;
 use blit_wire::{
-    Access, Place, Reply, Request, Role, Rules, SessionId, SessionRequest, Status, Verb,
+    Access, Place, Reply, Request, Role, Rules, SessionId, SessionRequest, Status, VERSIONS, Verb,
 };
 use parking_lot::Mutex;
 use tokio::sync::Notify;
@@ -122,7 +122,9 @@ impl Daemon {
             Request::List { place, .. } | Request::Stat(place) | Request::Usage(place) => {
                 self.module(caller, place)?.for_reading()
             }
-            Request::Delete { place, .. } => self.module(caller, place)?.for_changing()?,
+            Request::Delete { place, .. } | Request::Sync(place) => {
+                self.module(caller, place)?.for_changing()?
+            }
             _ => return Err(Error::new(ErrorKind::Unsupported, "ask")),
         };
         let select = match &request {
@@ -140,6 +142,8 @@ impl Daemon {
             modules: seen.map(Module::shown).collect(),
             uptime_secs: self.started.elapsed().as_secs(),
             sessions: u32::try_from(self.sessions.lock().len()).unwrap_or(u32::MAX),
+            versions: VERSIONS,
+            now: now(),
         }
     }
 
@@ -219,6 +223,11 @@ impl Daemon {
         sessions.insert(id, Running { peer, arrived });
         Ok(Guard { daemon: self, id })
     }
+}
+
+fn now() -> Time {
+    let now = jiff::Timestamp::now();
+    Time::new(now.as_second(), now.subsec_nanosecond().unsigned_abs())
 }
 
 /// What a peer's rules choose; compiling them may take a while.

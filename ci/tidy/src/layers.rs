@@ -33,6 +33,16 @@ const LAYERS: &[Layer] = &[
         "core/control",
         &["core/config", "core/contract", "core/wire"],
     ),
+    layer(
+        "core/doctor",
+        &[
+            "core/config",
+            "core/contract",
+            "core/control",
+            "core/engine",
+            "core/wire",
+        ],
+    ),
     layer("transports/*", &["core/contract", "core/registry"]),
     layer(
         "plugins/bundled",

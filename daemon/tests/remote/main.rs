@@ -9,7 +9,10 @@
 
 mod bench;
 mod cuts;
+mod exact;
+mod filters;
 mod first_steps;
 mod privacy;
 mod refusals;
 mod trees;
+mod verbs;

@@ -3,8 +3,8 @@
 use std::{collections::HashMap, sync::Arc};
 
 use blit_contract::{
-    Cancel, Connection, Cx, Demands, EndState, Event, Limits, NoHistory, Peer, PeerInfo, RelPath,
-    Result, Store, Stream, StreamKind, TransportCaps,
+    Cancel, Connection, Cx, Demands, EndState, Entry, ErrorKind, Event, Limits, NoHistory, Peer,
+    PeerInfo, RelPath, Result, Select, Selection, Store, Stream, StreamKind, TransportCaps,
 };
 use blit_engine::{
     AlwaysYes, Answer, Asked, Confirm, HalfRole, MaxDelete, NobodyThere, Options, Playing,
@@ -298,6 +298,55 @@ async fn a_session_can_begin_beneath_the_root_of_a_module() {
     let (report, _) = run.go(Way::Push, &target, &source).await;
     assert!(report.is_clean(), "{report:?}");
     assert_eq!(source.content("x/new/d/b").unwrap(), "x/y/d/b");
+}
+
+struct NoSecrets;
+
+impl Select for NoSecrets {
+    fn select(&self, _directory: &RelPath, entry: &Entry) -> Selection {
+        match entry.name.as_bytes() == b"secret" {
+            true => Selection::Skip,
+            false => Selection::Take,
+        }
+    }
+}
+
+/// The daemon here takes no notice of any rules.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_source_that_lists_what_was_left_out_is_not_believed() {
+    let source = tree(&["a", "d/secret"]);
+    let target = MemStore::new();
+    let mut run = Run::new(Verb::Copy);
+    run.options.select = Some(Arc::new(NoSecrets));
+    let (report, _) = run.go(Way::Pull, &source, &target).await;
+    let Some(Stop::Failed(problem)) = &report.stop else {
+        panic!("{report:?}");
+    };
+    assert_eq!(problem.error.kind(), ErrorKind::Invalid);
+    assert!(!target.paths().iter().any(|path| path.contains("secret")));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_daemon_that_lists_what_was_left_out_is_not_believed() {
+    let module = tree(&["a", "d/secret"]);
+    let place = Place {
+        module: "m".to_owned(),
+        path: RelPath::ROOT,
+    };
+    let rules = Rules {
+        exclude: vec!["secret".to_owned()],
+        ..Rules::default()
+    };
+    let store = RemoteStore::new(Daemon::with(Arc::new(module)), place).with_rules(rules);
+    let (cx, root) = (Cx::default(), RelPath::ROOT);
+    let options = blit_contract::ListOptions::recursive().with_select(Arc::new(NoSecrets));
+    let mut batches = store.list(&cx, &root, options);
+    let mut last = None;
+    while let Some(batch) = batches.next().await {
+        last = Some(batch);
+    }
+    let error = last.unwrap().unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Invalid);
 }
 
 #[tokio::test(flavor = "multi_thread")]
