@@ -87,8 +87,8 @@ fn every_filter_chooses_the_same_here_and_there() {
     for (at, flags) in CASES.iter().enumerate() {
         for (form, slash) in [("contents", "/"), ("named", "")] {
             let name = format!("{at}-{form}");
-            let here = two.scratch.path(&format!("here-{name}"));
-            let back = two.scratch.path(&format!("back-{name}"));
+            let here = two.scratch.path(format!("here-{name}"));
+            let back = two.scratch.path(format!("back-{name}"));
             // Of 72 runs none need survive a power cut.
             let flags = [&["--durability=none"], *flags].concat();
             let copy = |from: &str, to: &str| two.blit(&words("copy", &flags, from, to)).succeeds();
