@@ -137,7 +137,9 @@ fn a_loop_image_that_becomes_full_over_there_is_told_with_what_is_complete() {
     if !need_root("a mount") || !FileSystem::Ext4.is_here() {
         return;
     }
-    let two = Two::new();
+    // Unmounted after the daemon is gone, which holds its directories.
+    let mounted;
+    let mut two = Two::new();
     let source = two.scratch.directory("source");
     for at in 0..4_000 {
         // Each takes a block, which nobody can foresee from its size.
@@ -154,7 +156,7 @@ fn a_loop_image_that_becomes_full_over_there_is_told_with_what_is_complete() {
         .status();
     assert!(made.unwrap().success());
     let at = two.module().join("small");
-    let mounted = Mounted::image(FileSystem::Ext4, &image, &at).unwrap();
+    mounted = Mounted::image(FileSystem::Ext4, &image, &at).unwrap();
     let ran = two.blit(&["copy", "source/", &there("m/small/x/")]);
     let text = said(&two, ran, 9);
     assert!(
@@ -167,6 +169,7 @@ fn a_loop_image_that_becomes_full_over_there_is_told_with_what_is_complete() {
         "{text}"
     );
     assert_whole(&source, &at.join("x"));
+    two.daemon.kill();
     mounted.unmount().unwrap();
 }
 
