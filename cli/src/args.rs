@@ -19,7 +19,7 @@ pub(crate) use listing::{DfArgs, DuArgs, FindArgs, LsArgs, RmArgs, Rows, SortKey
 pub(crate) use select::{Limits, Patterns};
 pub(crate) use tools::{
     CompletionsArgs, ConfigArgs, ConfigVerb, DiagnosticsArgs, DiagnosticsVerb, DoctorArgs,
-    HelpArgs, ListArgs, PairArgs, PerfArgs, Shell,
+    HelpArgs, ListArgs, PairArgs, PerfArgs, Shell, StatusArgs,
 };
 pub(crate) use transfer::{
     CheckArgs, CopyArgs, DurabilityWord, Existing, MirrorArgs, MoveArgs, PreserveWord, Reading,
@@ -77,7 +77,9 @@ pub(crate) enum Verb {
     Pair(PairArgs),
     /// Show the effective settings with their origin
     Config(ConfigArgs),
-    /// Check this machine, or a path end to end
+    /// Show what a paired machine says of itself
+    Status(StatusArgs),
+    /// Check this machine, a path, or the way to another machine
     Doctor(DoctorArgs),
     /// Print the completion script of a shell
     Completions(CompletionsArgs),

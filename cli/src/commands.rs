@@ -16,6 +16,7 @@ mod mirror;
 mod r#move;
 mod pair;
 mod rm;
+mod status;
 
 use std::ffi::OsString;
 
@@ -36,7 +37,7 @@ pub(crate) async fn run(app: &App, verb: Verb, global: &Global) -> Result<Exit> 
         Verb::Copy(args) => copy::run(app, args).await,
         Verb::Df(args) => df::run(app, args).await,
         Verb::Diagnostics(args) => diagnostics::run(app, args).await,
-        Verb::Doctor(args) => doctor::run(app, &args),
+        Verb::Doctor(args) => doctor::run(app, args).await,
         Verb::Du(args) => du::run(app, args).await,
         Verb::Find(args) => find::run(app, args).await,
         Verb::Help(args) => help::run(app, &args),
@@ -46,6 +47,7 @@ pub(crate) async fn run(app: &App, verb: Verb, global: &Global) -> Result<Exit> 
         Verb::Move(args) => r#move::run(app, args).await,
         Verb::Pair(args) => pair::run(app, args).await,
         Verb::Rm(args) => rm::run(app, args).await,
+        Verb::Status(args) => status::run(app, args).await,
         Verb::Schema => app.ui.text(&schema()).map(|()| Exit::Ok),
         Verb::Sync(_) => Err(UserError::new(
             Slug::UsageVerb,

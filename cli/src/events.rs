@@ -185,7 +185,7 @@ pub(crate) struct Diff {
 /// A row of a listing. What a verb does not tell is left out.
 #[derive(Debug, Clone, Default, Serialize, JsonSchema)]
 pub(crate) struct Entry {
-    /// file, directory, symlink, fifo, socket, device, space, check, setting, topic, measurement.
+    /// file, directory, symlink, fifo, socket, device, space, check, status, module, setting, topic, measurement.
     pub(crate) kind: &'static str,
     /// Where it is.
     #[serde(flatten, skip_serializing_if = "Option::is_none")]

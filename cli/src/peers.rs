@@ -1,22 +1,57 @@
 //! The machines that this one is paired with, and how to reach them.
 
-use std::{path::PathBuf, sync::Arc};
+use std::{ffi::OsStr, path::PathBuf, sync::Arc};
 
 use blit_bundled::Lanes;
-use blit_config::Paths;
+use blit_config::{Endpoint, EndpointParser, Paths};
 use blit_contract::{Cx, ErrorKind, Name, RelPath};
 use blit_control::{Client, ConnectError, Identity, InvitationError, KnownPeer, Peers};
 use blit_lanes::MakeLanes;
 
-use blit_wire::Status;
+use blit_wire::{Access, Module, Status};
 
 use crate::{
     app::App,
     errors::{Slug, UserError},
+    ui::shown,
 };
 
 /// The port of a daemon that says nothing else.
 pub(crate) const PORT: u16 = 9_031;
+
+/// Another machine as a whole.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Host {
+    /// Its name.
+    pub(crate) name: String,
+    /// The port, if one was typed.
+    pub(crate) port: Option<u16>,
+}
+
+impl Host {
+    /// Where only a machine can be meant: `nas`, `nas:`, `nas:9031`.
+    pub(crate) fn parse(typed: &str) -> Self {
+        let typed = typed.trim_end_matches(':');
+        let split = typed.rsplit_once(':');
+        let split = split.and_then(|(name, port)| Some((name, port.parse().ok()?)));
+        let (name, port) = match split {
+            Some((name, port)) => (name, Some(port)),
+            None => (typed, None),
+        };
+        Self {
+            name: name.to_owned(),
+            port,
+        }
+    }
+
+    /// Where a path may be meant, too: `nas:`.
+    pub(crate) fn of_endpoint(typed: &OsStr) -> Option<Self> {
+        match EndpointParser::new([""; 0]).parse(typed) {
+            Ok(Endpoint::Host { host, port }) => Some(Self { name: host, port }),
+            _ => None,
+        }
+    }
+}
 
 /// A place in a module of another machine.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -99,6 +134,13 @@ pub(crate) fn unreadable(error: impl std::error::Error) -> UserError {
     UserError::new(Slug::ConfigRead, error.to_string()).unchanged()
 }
 
+/// The paired machine that is called `host` here.
+pub(crate) fn known(host: &str) -> Result<KnownPeer, UserError> {
+    let peers = load()?;
+    let found = peers.named(host).cloned();
+    found.ok_or_else(|| unpaired(host, &peers))
+}
+
 /// Connects to the machine that is called `host` here.
 ///
 /// # Errors
@@ -108,11 +150,8 @@ pub(crate) async fn connect(
     port: Option<u16>,
     lanes: &Arc<Lanes>,
 ) -> Result<Arc<Client>, UserError> {
-    let (identity, peers) = (identity()?, load()?);
-    let Some(peer) = peers.named(host) else {
-        return Err(unpaired(host, &peers));
-    };
-    let addresses = addresses_of(peer, port);
+    let (identity, peer) = (identity()?, known(host)?);
+    let addresses = addresses_of(&peer, port);
     let lanes: Arc<dyn MakeLanes> = Arc::<Lanes>::clone(lanes);
     let connected = Client::connect(&identity, peer.id, &addresses, lanes).await;
     match connected {
@@ -121,7 +160,8 @@ pub(crate) async fn connect(
     }
 }
 
-fn addresses_of(peer: &KnownPeer, port: Option<u16>) -> Vec<String> {
+/// Where it may be reached.
+pub(crate) fn addresses_of(peer: &KnownPeer, port: Option<u16>) -> Vec<String> {
     let Some(port) = port else {
         return peer.addresses.clone();
     };
@@ -185,11 +225,29 @@ pub(crate) fn from_connect(host: &str, error: ConnectError) -> UserError {
 }
 
 /// What the machine says of itself.
-pub(crate) async fn status(app: &App, host: &str) -> Result<Status, UserError> {
-    let client = connect(host, None, &Arc::default()).await?;
+pub(crate) async fn status(app: &App, host: &Host) -> Result<Status, UserError> {
+    let client = connect(&host.name, host.port, &Arc::default()).await?;
     let cx = Cx::new(app.stop.cancel.clone());
     let status = blit_engine::ask_status(&cx, &*client).await;
-    status.map_err(|error| from_refusal(host, &error).unchanged())
+    status.map_err(|error| from_refusal(&host.name, &error).unchanged())
+}
+
+/// A module of a machine as a row.
+pub(crate) fn module_row(host: &str, module: &Module) -> String {
+    let plain = |text: &str| shown(text.as_ref());
+    let (name, comment) = (plain(&module.name), plain(&module.comment));
+    format!(
+        "{host}:/{name}/\t{}\t{comment}\n",
+        access_words(module.access)
+    )
+}
+
+pub(crate) fn access_words(access: Access) -> &'static str {
+    match access {
+        Access::ReadOnly => "read-only",
+        Access::AddOnly => "add-only",
+        Access::ReadWrite => "read-write",
+    }
 }
 
 /// What a daemon refused a request for.

@@ -85,26 +85,6 @@ impl Place {
         }
     }
 
-    /// Reads what was typed, which must be on this machine.
-    ///
-    /// # Errors
-    /// Those of [`Place::parse`], and a place on another machine.
-    pub(crate) fn parse_local(registry: &Registry, typed: &OsStr) -> Result<Self, UserError> {
-        let place = Self::parse(registry, typed)?;
-        match &place.remote {
-            None => Ok(place),
-            Some(_) => Err(UserError::new(
-                Slug::NetUnavailable,
-                format!(
-                    "{}: this command works on this machine only yet",
-                    place.shown()
-                ),
-            )
-            .unchanged()
-            .next("for a local name with a colon write ./NAME")),
-        }
-    }
-
     /// The directory that holds it and its name there; `None` for a root, which has no name.
     pub(crate) fn split(&self) -> Option<(PathBuf, Name)> {
         let name = Name::new(self.path.file_name()?.as_encoded_bytes()).ok()?;

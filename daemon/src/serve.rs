@@ -12,7 +12,7 @@ use async_trait::async_trait;
 use aws_lc_rs::rand::{SecureRandom, SystemRandom};
 use blit_contract::{
     Cancel, Cx, Error, ErrorKind, NoHistory, PeerInfo, Result, SecurityClass, Select, SessionGrant,
-    Store, Stream,
+    Store, Stream, Time,
 };
 use blit_control::{Arrivals, KnownPeer, LaneOpening, LaneSocket, NodeId, Peers, VerifiedPeer};
 use blit_engine::{Asked, HalfRole, Playing, Source, Subtree, Target, answer_with_store};
@@ -21,7 +21,8 @@ use blit_lanes::Grant;
 use blit_registry::{PluginConfig, Registry};
 use blit_transport_grpc::Arrived;
 use blit_wire::{
-    Access, LaneWishes, Place, Reply, Request, Role, Rules, SessionId, SessionRequest, Status, Verb,
+    Access, LaneWishes, Place, Reply, Request, Role, Rules, SessionId, SessionRequest, Status,
+    VERSIONS, Verb,
 };
 use parking_lot::Mutex;
 use tokio::sync::Notify;
@@ -137,7 +138,9 @@ impl Daemon {
             Request::List { place, .. } | Request::Stat(place) | Request::Usage(place) => {
                 self.module(caller, place)?.for_reading()
             }
-            Request::Delete { place, .. } => self.module(caller, place)?.for_changing()?,
+            Request::Delete { place, .. } | Request::Sync(place) => {
+                self.module(caller, place)?.for_changing()?
+            }
             _ => return Err(Error::new(ErrorKind::Unsupported, "ask")),
         };
         let select = match &request {
@@ -155,6 +158,8 @@ impl Daemon {
             modules: seen.map(Module::shown).collect(),
             uptime_secs: self.started.elapsed().as_secs(),
             sessions: u32::try_from(self.sessions.lock().len()).unwrap_or(u32::MAX),
+            versions: VERSIONS,
+            now: now(),
         }
     }
 
@@ -282,6 +287,11 @@ impl Daemon {
         sessions.insert(id, running);
         Ok((Guard { daemon: self, id }, grant))
     }
+}
+
+fn now() -> Time {
+    let now = jiff::Timestamp::now();
+    Time::new(now.as_second(), now.subsec_nanosecond().unsigned_abs())
 }
 
 /// What a peer's rules choose; compiling them may take a while.

@@ -39,6 +39,17 @@ const LAYERS: &[Layer] = &[
         &["core/contract", "core/lanes", "core/registry"],
     ),
     layer(
+        "core/doctor",
+        &[
+            "core/config",
+            "core/contract",
+            "core/control",
+            "core/engine",
+            "core/lanes",
+            "core/wire",
+        ],
+    ),
+    layer(
         "plugins/bundled",
         &[
             "core/contract",

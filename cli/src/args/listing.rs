@@ -66,8 +66,8 @@ pub(crate) struct DuArgs {
 /// What `blit df` takes.
 #[derive(Debug, Clone, Args)]
 pub(crate) struct DfArgs {
-    /// Where
-    #[arg(value_name = "PATH", default_value = ".", value_hint = ValueHint::AnyPath)]
+    /// Where; `HOST:` is every module of a machine
+    #[arg(value_name = "PATH|HOST:", default_value = ".", value_hint = ValueHint::AnyPath)]
     pub(crate) path: OsString,
 }
 

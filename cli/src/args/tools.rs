@@ -25,9 +25,9 @@ pub(crate) enum ConfigVerb {
 /// What `blit doctor` takes.
 #[derive(Debug, Clone, Args)]
 pub(crate) struct DoctorArgs {
-    /// A directory to check: writes a hidden file there and removes it
-    #[arg(value_name = "PATH", value_hint = ValueHint::DirPath)]
-    pub(crate) path: Option<OsString>,
+    /// A paired machine to check, or a directory: writes a hidden file there and removes it
+    #[arg(value_name = "HOST|PATH", value_hint = ValueHint::DirPath)]
+    pub(crate) place: Option<OsString>,
 }
 
 /// What `blit completions` takes.
@@ -87,6 +87,14 @@ pub(crate) struct HelpArgs {
     /// A verb, or a topic: paths, filters, errors, errors/SLUG, exit-codes, json, env
     #[arg(value_name = "VERB|TOPIC")]
     pub(crate) about: Option<String>,
+}
+
+/// What `blit status` takes.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct StatusArgs {
+    /// The paired machine
+    #[arg(value_name = "HOST")]
+    pub(crate) host: String,
 }
 
 /// `blit list`.

@@ -1,8 +1,10 @@
-//! `blit doctor`: checks this machine, or a directory, for what blit uses.
+//! `blit doctor`: checks this machine, a directory, or the way to another machine.
 
-mod probe;
+use std::{ffi::OsStr, path::PathBuf, sync::Arc, time::Instant};
 
-use std::{path::PathBuf, time::Instant};
+use blit_bundled::Lanes;
+use blit_contract::Cx;
+use blit_doctor::{Check, Verdict, check_directory, check_host, check_machine};
 
 use crate::{
     app::App,
@@ -10,57 +12,26 @@ use crate::{
     errors::Result,
     events::{self, Event},
     exit::Exit,
+    peers::{self, Host},
     places::Place,
 };
 
-/// What a check found.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Verdict {
-    /// It is there.
-    Good,
-    /// It is not there, and blit does without it.
-    Lacking,
-    /// Blit cannot work.
-    Bad,
-}
-
-/// One check.
-struct Check {
-    name: &'static str,
-    verdict: Verdict,
-    detail: String,
-}
-
-impl Check {
-    fn new(name: &'static str, verdict: Verdict, detail: impl Into<String>) -> Self {
-        Self {
-            name,
-            verdict,
-            detail: detail.into(),
-        }
-    }
-}
-
-pub(super) fn run(app: &App, args: &DoctorArgs) -> Result<Exit> {
+pub(super) async fn run(app: &App, args: DoctorArgs) -> Result<Exit> {
     let began = Instant::now();
-    let mut checks = probe::machine();
-    let place = match &args.path {
-        Some(typed) => {
-            let place = Place::parse_local(&app.registry, typed)?;
-            if !place.path.is_dir() {
-                return Err(place.not_found("directory").into());
-            }
-            place.path
-        }
-        None => std::env::temp_dir(),
-    };
-    checks.extend(probe::directory(&place));
+    let mut checks = check_machine();
     checks.push(settings(app));
+    match args.place {
+        None => checks.extend(check_directory(&std::env::temp_dir())),
+        Some(typed) => match host_of(app, &typed)? {
+            Some(host) => checks.extend(of_host(app, &host).await?),
+            None => checks.extend(check_directory(&directory(app, &typed)?)),
+        },
+    }
     for check in &checks {
         say(app, check)?;
     }
     let is_bad = checks.iter().any(|check| check.verdict == Verdict::Bad);
-    let exit = if is_bad { Exit::Failed } else { Exit::Ok };
+    let exit = if is_bad { Exit::Partial } else { Exit::Ok };
     app.ui.say(match is_bad {
         true => "Something that blit needs is missing.",
         false => "Everything that blit needs is there.",
@@ -68,6 +39,44 @@ pub(super) fn run(app: &App, args: &DoctorArgs) -> Result<Exit> {
     let summary = events::Summary::of_rows(exit, began.elapsed(), checks.len() as u64);
     app.ui.emit(Event::Summary(Box::new(summary)))?;
     Ok(exit)
+}
+
+async fn of_host(app: &App, host: &Host) -> Result<Vec<Check>> {
+    let (identity, peer) = (peers::identity()?, peers::known(&host.name)?);
+    let host = blit_doctor::Host {
+        identity: &identity,
+        addresses: &peers::addresses_of(&peer, host.port),
+        peer: &peer,
+        lanes: Arc::<Lanes>::default(),
+    };
+    Ok(check_host(&Cx::new(app.stop.cancel.clone()), host).await)
+}
+
+/// The machine that is meant: `nas:`, a place there, or a bare word that is no path but a paired machine.
+fn host_of(app: &App, typed: &OsStr) -> Result<Option<Host>> {
+    if let Some(host) = Host::of_endpoint(typed) {
+        return Ok(Some(host));
+    }
+    let place = Place::parse(&app.registry, typed)?;
+    Ok(match (place.remote, typed.to_str()) {
+        (Some(there), _) => Some(Host {
+            name: there.host,
+            port: there.port,
+        }),
+        (None, Some(word)) if !place.path.exists() => {
+            let host = Host::parse(word);
+            peers::known(&host.name).is_ok().then_some(host)
+        }
+        (None, _) => None,
+    })
+}
+
+fn directory(app: &App, typed: &OsStr) -> Result<PathBuf> {
+    let place = Place::parse(&app.registry, typed)?;
+    match place.path.is_dir() {
+        true => Ok(place.path),
+        false => Err(place.not_found("directory").into()),
+    }
 }
 
 fn say(app: &App, check: &Check) -> Result<()> {
@@ -98,9 +107,4 @@ fn settings(app: &App) -> Check {
         .filter(|setting| setting.origin != blit_config::Origin::BuiltIn);
     let detail = format!("{} set by you", said.count());
     Check::new("settings", Verdict::Good, detail)
-}
-
-/// Where a probe writes.
-fn probe_path(directory: &std::path::Path) -> PathBuf {
-    directory.join(format!(".blit-doctor-{}", std::process::id()))
 }

@@ -1,12 +1,16 @@
 //! `blit list`: what can be reached: paired machines, and what they export.
 
-use blit_wire::Access;
-
-use crate::{app::App, args::ListArgs, errors::Result, exit::Exit, peers};
+use crate::{
+    app::App,
+    args::ListArgs,
+    errors::Result,
+    exit::Exit,
+    peers::{self, Host},
+};
 
 pub(super) async fn run(app: &App, args: ListArgs) -> Result<Exit> {
     match args.host {
-        Some(host) => modules(app, host.trim_end_matches(':')).await,
+        Some(host) => modules(app, &Host::parse(&host)).await,
         None => paired(app),
     }
 }
@@ -27,16 +31,10 @@ fn paired(app: &App) -> Result<Exit> {
     Ok(Exit::Ok)
 }
 
-async fn modules(app: &App, host: &str) -> Result<Exit> {
+async fn modules(app: &App, host: &Host) -> Result<Exit> {
     let status = peers::status(app, host).await?;
-    for module in status.modules {
-        let access = match module.access {
-            Access::ReadOnly => "read-only",
-            Access::AddOnly => "add-only",
-            Access::ReadWrite => "read-write",
-        };
-        let row = format!("{host}:/{}/\t{access}\t{}\n", module.name, module.comment);
-        app.ui.text(&row)?;
+    for module in &status.modules {
+        app.ui.text(&peers::module_row(&host.name, module))?;
     }
     Ok(Exit::Ok)
 }

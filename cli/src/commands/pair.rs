@@ -7,7 +7,7 @@ use crate::{
     args::PairArgs,
     errors::{Result, Slug, UserError},
     exit::Exit,
-    peers::{self, PORT},
+    peers::{self, Host, PORT},
 };
 
 pub(super) async fn run(app: &App, args: PairArgs) -> Result<Exit> {
@@ -63,9 +63,9 @@ async fn join(app: &App, host: &str, invitation: &str) -> Result<Exit> {
     let joined = blit_control::join(&identity, &own_name(), &invitation, &addresses).await;
     let (_, address) = joined.map_err(|error| peers::from_connect(host, error))?;
     let short = invitation.inviter.short();
-    let name = host.rsplit_once(':').map_or(host, |(name, _)| name);
+    let name = Host::parse(host).name;
     let peer = KnownPeer {
-        name: name.to_owned(),
+        name,
         id: invitation.inviter,
         addresses: vec![address],
         how: "join-token".to_owned(),
@@ -73,7 +73,7 @@ async fn join(app: &App, host: &str, invitation: &str) -> Result<Exit> {
     };
     let name = known.add(peer).map_err(peers::unreadable)?;
     app.ui.say(&format!("Paired with {name} (key {short})."));
-    let status = peers::status(app, &name).await?;
+    let status = peers::status(app, &Host::parse(&name)).await?;
     match status.modules.first() {
         Some(module) => {
             let names: Vec<&str> = status.modules.iter().map(|it| &*it.name).collect();

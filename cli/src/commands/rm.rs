@@ -1,10 +1,17 @@
 //! `blit rm`: deletes what was named, bottom-up, exactly what was listed.
 
-use std::{sync::Arc, time::Instant};
+use std::{
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::Instant,
+};
 
 use blit_contract::{
-    Cx, Durability, Entry, ListOptions, Preserve, RelPath, Side, Store, SyncScope, WritePolicy,
+    Cx, Durability, Entry, Error, ErrorKind, ListOptions, Name, Peer, Preserve, RelPath, Side,
+    Store, SyncScope, WritePolicy,
 };
+use blit_engine::RemoteStore;
+use blit_wire::Access;
 use futures_util::StreamExt;
 
 use crate::{
@@ -14,6 +21,7 @@ use crate::{
     errors::{Changed, Result, Slug, UserError, cause_of, from_contract, slug_of},
     events::{self, Event, PathField},
     exit::Exit,
+    peers::{self, RemotePlace},
     places::{self, Place},
     units,
 };
@@ -24,6 +32,7 @@ const BATCH: usize = 256;
 /// What is to go, below one directory.
 struct Doomed {
     store: Arc<dyn Store>,
+    is_remote: bool,
     /// What stands before the paths.
     prefix: Vec<u8>,
     /// Parents before children.
@@ -43,7 +52,7 @@ pub(super) async fn run(app: &App, args: RmArgs) -> Result<Exit> {
     app.stop.gently();
     let mut all = Vec::new();
     for typed in &args.paths {
-        let place = Place::parse_local(&app.registry, typed)?;
+        let place = Place::parse(&app.registry, typed)?;
         all.push(collect(app, &args, &place).await?);
     }
     if args.dry_run {
@@ -67,26 +76,26 @@ async fn collect(app: &App, args: &RmArgs, place: &Place) -> Result<Doomed> {
         .cause("the root of a tree is never deleted")
         .unchanged()
     };
-    // `photos/` is the directory photos here: there is nothing else that it could be.
-    let trimmed = Place {
-        path: place.path.components().collect(),
-        ..place.clone()
-    };
-    let last = place.path.as_os_str().as_encoded_bytes();
-    let is_dots =
-        [&b"."[..], b".."].contains(&last) || last.ends_with(b"/.") || last.ends_with(b"/..");
-    let (parent, name) = trimmed.split().filter(|_| !is_dots).ok_or_else(root)?;
-    if std::fs::symlink_metadata(&trimmed.path).is_err() {
-        return Err(place.not_found("path").into());
-    }
-    let store = places::open(&app.registry, Side::Target, &parent, |config| {
-        config.with_writable(true)
-    })?;
     let cx = Cx::new(app.stop.cancel.clone());
-    let fail = |error| from_contract(Side::Target, &place.shown(), &error).unchanged();
+    let (store, prefix, name) = match &place.remote {
+        Some(there) => {
+            let (directory, name) = there.split().ok_or_else(root)?;
+            let prefix = format!("{}/", directory.shown()).into_bytes();
+            (open_remote(&cx, &directory).await?, prefix, name)
+        }
+        None => {
+            let (parent, name) = split(place).ok_or_else(root)?;
+            let prefix = match parent.as_os_str() == "." {
+                true => Vec::new(),
+                false => [parent.as_os_str().as_encoded_bytes(), b"/"].concat(),
+            };
+            (open(app, place, &parent)?, prefix, name)
+        }
+    };
+    let fail = |error| failure(place.remote.is_some(), &place.shown(), &error).unchanged();
     let path = RelPath::ROOT.join(name);
     let found = store.stat(&cx, &path).await.map_err(fail)?;
-    let entry = found.ok_or_else(|| place.not_found("path"))?;
+    let entry = found.ok_or_else(|| not_found(place))?;
     let is_directory = entry.is_directory();
     if is_directory && !args.recursive {
         return Err(UserError::new(
@@ -115,15 +124,76 @@ async fn collect(app: &App, args: &RmArgs, place: &Place) -> Result<Doomed> {
             );
         }
     }
-    let prefix = match parent.as_os_str() == "." {
-        true => Vec::new(),
-        false => [parent.as_os_str().as_encoded_bytes(), b"/"].concat(),
-    };
     Ok(Doomed {
         store,
+        is_remote: place.remote.is_some(),
         prefix,
         entries,
     })
+}
+
+/// The directory that holds a place of this machine, and its name there; `None` for a root.
+fn split(place: &Place) -> Option<(PathBuf, Name)> {
+    // `photos/` is the directory photos here: there is nothing else that it could be.
+    let trimmed = Place {
+        path: place.path.components().collect(),
+        ..place.clone()
+    };
+    let last = place.path.as_os_str().as_encoded_bytes();
+    let is_dots =
+        [&b"."[..], b".."].contains(&last) || last.ends_with(b"/.") || last.ends_with(b"/..");
+    trimmed.split().filter(|_| !is_dots)
+}
+
+fn open(app: &App, place: &Place, parent: &Path) -> Result<Arc<dyn Store>, UserError> {
+    let path: PathBuf = place.path.components().collect();
+    if std::fs::symlink_metadata(path).is_err() {
+        return Err(not_found(place));
+    }
+    places::open(&app.registry, Side::Target, parent, |config| {
+        config.with_writable(true)
+    })
+}
+
+/// Opens the directory of another machine; one of whose entries nothing may be deleted is refused
+/// before anybody is asked.
+async fn open_remote(cx: &Cx, directory: &RemotePlace) -> Result<Arc<dyn Store>, UserError> {
+    let client: Arc<dyn Peer> =
+        peers::connect(&directory.host, directory.port, &Arc::default()).await?;
+    let shown = directory.shown();
+    let refused = |error: &Error| peers::from_refusal(&shown, error).unchanged();
+    let status = blit_engine::ask_status(cx, &*client).await;
+    let modules = status.map_err(|error| refused(&error))?.modules;
+    let module = modules.into_iter().find(|it| it.name == directory.module);
+    // One that is not there is said by the machine itself.
+    if let Some(module) = module.filter(|it| it.access != Access::ReadWrite) {
+        let why = format!(
+            "the module {} is {}",
+            module.name,
+            peers::access_words(module.access)
+        );
+        return Err(refused(
+            &Error::new(ErrorKind::ReadOnly, "delete").because(why),
+        ));
+    }
+    Ok(Arc::new(RemoteStore::new(client, directory.wire())))
+}
+
+fn not_found(place: &Place) -> UserError {
+    match &place.remote {
+        None => place.not_found("path"),
+        Some(_) => {
+            let message = format!("path not found: {}", place.shown());
+            UserError::new(Slug::PathNotFound, message).unchanged()
+        }
+    }
+}
+
+fn failure(is_remote: bool, place: &str, error: &Error) -> UserError {
+    match is_remote {
+        true => peers::from_refusal(place, error),
+        false => from_contract(Side::Target, place, error),
+    }
 }
 
 impl Doomed {
@@ -195,7 +265,7 @@ async fn delete(app: &App, doomed: &Doomed, tally: &mut Tally) -> Result<()> {
     let fail = |error, tally: &Tally| {
         let place = String::from_utf8_lossy(&doomed.prefix).into_owned();
         let state = format!("{} deleted", units::entries(tally.deleted));
-        from_contract(Side::Target, &place, &error)
+        failure(doomed.is_remote, &place, &error)
             .state(state)
             .changed(Changed::Some)
     };

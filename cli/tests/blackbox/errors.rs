@@ -179,7 +179,8 @@ const TABLE: &[Row] = &[
         "auth.unpaired",
         "blit pair nas INVITATION",
     ),
-    row(&["df", "nas:/photos"], 8, "net.unavailable", ""),
+    row(&["df", "nas:/photos"], 6, "auth.unpaired", "blit pair nas"),
+    row(&["copy", "tree", "nas:"], 8, "net.unavailable", ""),
     row(
         &["pair", "nas", "blit-join-x"],
         6,

@@ -2,7 +2,7 @@
 
 use blit_contract::{
     DeletionPlan, Durability, Entry, EntryBatch, Error, Event, Name, Phase, Preserve, RelPath,
-    Result, SessionGrant, Usage,
+    Result, SessionGrant, Time, Usage,
 };
 
 use crate::{Report, Role, Rules, Verb};
@@ -164,6 +164,8 @@ pub enum Request {
     Stat(Place),
     /// Say who you are and what this peer may see.
     Status,
+    /// Make durable what was deleted.
+    Sync(Place),
     /// Say how much room there is.
     Usage(Place),
 }
@@ -184,7 +186,7 @@ pub enum Reply {
     Batch(EntryBatch),
     /// Delete: how each ended.
     Deleted(Vec<Result<()>>),
-    /// List: that was all.
+    /// List: that was all. Sync: it is done.
     Done,
     /// Session: something happened.
     Event(Event),
@@ -231,6 +233,10 @@ pub struct Status {
     pub uptime_secs: u64,
     /// How many sessions run.
     pub sessions: u32,
+    /// The protocol versions that it speaks, oldest and newest.
+    pub versions: (u32, u32),
+    /// What its clock shows.
+    pub now: Time,
 }
 
 /// A module, as a peer sees it.

@@ -9,9 +9,12 @@
 
 mod bench;
 mod cuts;
+mod exact;
+mod filters;
 mod first_steps;
 mod lanes;
 mod privacy;
 mod refusals;
 mod relay;
 mod trees;
+mod verbs;

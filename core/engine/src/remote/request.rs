@@ -67,14 +67,22 @@ impl Asked {
     /// Takes the request that comes first over `stream`.
     ///
     /// # Errors
-    /// `Invalid` if it is none, `Unreachable` if nothing comes.
+    /// `Invalid` if it is none, which the client is told; `Unreachable` if nothing comes.
     pub async fn accept(mut stream: Stream) -> Result<(Request, Self)> {
         let mut asked = Self {
             requests: channel::receiver(&mut stream)?,
             replies: channel::sender(&mut stream, false)?,
         };
-        let request = asked.requests.recv().await?.ok_or_else(hung_up)?;
-        Ok((request, asked))
+        match asked.requests.recv().await {
+            Ok(Some(request)) => Ok((request, asked)),
+            Ok(None) => Err(hung_up()),
+            Err(error) => {
+                let told = Error::new(error.kind(), error.op());
+                let why = error.detail().unwrap_or("it is no request");
+                asked.refuse(told.because(why)).await;
+                Err(error)
+            }
+        }
     }
 
     /// Answers.

@@ -5,7 +5,7 @@ use std::{sync::Arc, time::Duration};
 use async_trait::async_trait;
 use blit_contract::{
     Cancel, Connection, Cx, DeletionPlan, Durability, Entry, Error, ErrorKind, Event, History,
-    ListOptions, Planner, Preserve, RelPath, Result, Select, Store, WritePolicy,
+    ListOptions, Planner, Preserve, RelPath, Result, Select, Store, SyncScope, WritePolicy,
 };
 use blit_wire::{Answer, LISTING_ENTRIES_MAX, Reply, Report, Request, Terms};
 use futures_util::StreamExt;
@@ -199,6 +199,10 @@ pub async fn answer_with_store(
                 Err(error) => Reply::Refused(error),
             }
         }
+        Request::Sync(_) => match store.sync(cx, SyncScope::Tree).await {
+            Ok(()) => Reply::Done,
+            Err(error) => Reply::Refused(error),
+        },
         _ => Reply::Refused(Error::new(ErrorKind::Unsupported, "ask")),
     };
     asked.reply(answer).await

@@ -213,9 +213,11 @@ impl Store for RemoteStore {
         }
     }
 
-    async fn sync(&self, _cx: &Cx, _scope: SyncScope) -> Result<()> {
-        // The daemon makes its changes durable before it answers.
-        Ok(())
+    async fn sync(&self, cx: &Cx, _scope: SyncScope) -> Result<()> {
+        match self.ask(cx, Request::Sync(self.place.clone())).await? {
+            Reply::Done => Ok(()),
+            _ => Err(unexpected()),
+        }
     }
 
     async fn ancestry(&self, _cx: &Cx, _path: &RelPath) -> Result<Vec<Identity>> {

@@ -3,8 +3,9 @@
 use std::{collections::HashMap, sync::Arc};
 
 use blit_contract::{
-    Cancel, Connection, Cx, Demands, EndState, Event, Limits, NoHistory, Peer, PeerInfo, RelPath,
-    Result, Store, Stream, StreamKind, TransportCaps,
+    Cancel, Connection, Cx, Demands, EndState, Entry, ErrorKind, Event, Limits, NoHistory, Peer,
+    PeerInfo, RelPath, Result, Select, Selection, SessionGrant, Store, Stream, StreamKind,
+    TransportCaps,
 };
 use blit_engine::{
     AlwaysYes, Answer, Asked, Confirm, HalfRole, MaxDelete, NobodyThere, Options, Playing,
@@ -12,7 +13,7 @@ use blit_engine::{
     answer_with_store,
 };
 use blit_store_mem::MemStore;
-use blit_wire::{Place, Reply, Request, Role, Rules};
+use blit_wire::{LaneWishes, Place, Reply, Request, Role, Rules};
 use futures_util::StreamExt;
 use parking_lot::Mutex;
 use tokio::sync::mpsc;
@@ -86,7 +87,11 @@ async fn serve(stream: Stream, store: Arc<dyn Store>, sessions: Sessions) {
     let id = [7; 16];
     let (ours, theirs) = blit_transport_mem::pair();
     sessions.lock().insert(id, Box::new(BytesOnly(theirs)));
-    asked.reply(Reply::Session(id)).await.unwrap();
+    let grant = SessionGrant {
+        id,
+        offers: Vec::new(),
+    };
+    asked.reply(Reply::Session(grant)).await.unwrap();
     let store = Subtree::at(store, session.place.path);
     let role = match session.role {
         Role::Source => HalfRole::Source(Source {
@@ -117,8 +122,8 @@ impl Peer for Daemon {
     async fn request(&self, cx: &Cx) -> Result<Stream> {
         self.requests.open(cx, StreamKind::TwoWay).await
     }
-    async fn session(&self, _cx: &Cx, id: [u8; 16]) -> Result<Box<dyn Connection>> {
-        Ok(self.sessions.lock().remove(&id).unwrap())
+    async fn session(&self, _cx: &Cx, grant: &SessionGrant) -> Result<Box<dyn Connection>> {
+        Ok(self.sessions.lock().remove(&grant.id).unwrap())
     }
 }
 
@@ -180,6 +185,7 @@ impl Run {
             },
             top: Top::Contents,
             rules: Rules::default(),
+            lanes: LaneWishes::default(),
             role,
             planner: Arc::new(OneByOne),
             options: self.options,
@@ -298,6 +304,55 @@ async fn a_session_can_begin_beneath_the_root_of_a_module() {
     let (report, _) = run.go(Way::Push, &target, &source).await;
     assert!(report.is_clean(), "{report:?}");
     assert_eq!(source.content("x/new/d/b").unwrap(), "x/y/d/b");
+}
+
+struct NoSecrets;
+
+impl Select for NoSecrets {
+    fn select(&self, _directory: &RelPath, entry: &Entry) -> Selection {
+        match entry.name.as_bytes() == b"secret" {
+            true => Selection::Skip,
+            false => Selection::Take,
+        }
+    }
+}
+
+/// The daemon here takes no notice of any rules.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_source_that_lists_what_was_left_out_is_not_believed() {
+    let source = tree(&["a", "d/secret"]);
+    let target = MemStore::new();
+    let mut run = Run::new(Verb::Copy);
+    run.options.select = Some(Arc::new(NoSecrets));
+    let (report, _) = run.go(Way::Pull, &source, &target).await;
+    let Some(Stop::Failed(problem)) = &report.stop else {
+        panic!("{report:?}");
+    };
+    assert_eq!(problem.error.kind(), ErrorKind::Invalid);
+    assert!(!target.paths().iter().any(|path| path.contains("secret")));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_daemon_that_lists_what_was_left_out_is_not_believed() {
+    let module = tree(&["a", "d/secret"]);
+    let place = Place {
+        module: "m".to_owned(),
+        path: RelPath::ROOT,
+    };
+    let rules = Rules {
+        exclude: vec!["secret".to_owned()],
+        ..Rules::default()
+    };
+    let store = RemoteStore::new(Daemon::with(Arc::new(module)), place).with_rules(rules);
+    let (cx, root) = (Cx::default(), RelPath::ROOT);
+    let options = blit_contract::ListOptions::recursive().with_select(Arc::new(NoSecrets));
+    let mut batches = store.list(&cx, &root, options);
+    let mut last = None;
+    while let Some(batch) = batches.next().await {
+        last = Some(batch);
+    }
+    let error = last.unwrap().unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Invalid);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -6,7 +6,7 @@ use prost::Message as _;
 
 use super::{
     BadMessage, Decoded, at_most, at_place, event, lanes, message, needed,
-    nouns::{entry, fault, name, path, to_entry, to_error, to_name, to_path},
+    nouns::{entry, fault, name, path, time, to_entry, to_error, to_name, to_path, to_time},
     place_of, report,
     rules::{rules, to_rules},
 };
@@ -86,6 +86,9 @@ fn request_body(request: &Request) -> request::Body {
             place: Some(place(at)),
         }),
         Request::Status => Body::Status(proto::StatusRequest {}),
+        Request::Sync(at) => Body::Sync(proto::SyncRequest {
+            place: Some(place(at)),
+        }),
         Request::Usage(at) => Body::Usage(proto::UsageRequest {
             place: Some(place(at)),
         }),
@@ -109,6 +112,7 @@ fn to_request(body: request::Body) -> Decoded<Request> {
         Body::Session(session) => Request::Session(Box::new(to_session_request(session)?)),
         Body::Stat(stat) => Request::Stat(to_place(stat.place)?),
         Body::Status(_) => Request::Status,
+        Body::Sync(sync) => Request::Sync(to_place(sync.place)?),
         Body::Usage(usage) => Request::Usage(to_place(usage.place)?),
     })
 }
@@ -368,6 +372,9 @@ fn status(said: &Status) -> proto::Status {
         modules: said.modules.iter().map(module).collect(),
         uptime_secs: said.uptime_secs,
         sessions: said.sessions,
+        oldest: said.versions.0,
+        newest: said.versions.1,
+        now: Some(time(said.now)),
     }
 }
 
@@ -390,5 +397,7 @@ fn to_status(said: proto::Status) -> Decoded<Status> {
         modules: modules.collect::<Decoded<_>>()?,
         uptime_secs: said.uptime_secs,
         sessions: said.sessions,
+        versions: (said.oldest, said.newest),
+        now: to_time(said.now)?,
     })
 }

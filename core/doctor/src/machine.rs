@@ -1,6 +1,9 @@
-//! The checks themselves. Each tries the real thing once.
+//! The checks of this machine and of a directory.
 
-use std::{fs::File, path::Path};
+use std::{
+    fs::File,
+    path::{Path, PathBuf},
+};
 
 use rustix::{
     fs::{Mode, OFlags, ResolveFlags, XattrFlags},
@@ -8,18 +11,20 @@ use rustix::{
     process::Resource,
 };
 
-use super::{Check, Verdict, probe_path};
+use crate::{Check, Verdict};
 
 /// With fewer open files blit works, and a deep tree takes longer.
 const FILES_MIN: u64 = 256;
 
 /// What the kernel and the limits of this process give.
-pub(super) fn machine() -> Vec<Check> {
+#[must_use]
+pub fn check_machine() -> Vec<Check> {
     vec![kernel(), containment(), open_files(), terminal()]
 }
 
-/// What the file system of a directory gives.
-pub(super) fn directory(path: &Path) -> Vec<Check> {
+/// What the file system of a directory gives. Writes a hidden file there and removes it.
+#[must_use]
+pub fn check_directory(path: &Path) -> Vec<Check> {
     let file = match File::create_new(probe_path(path)) {
         Ok(file) => file,
         Err(error) => {
@@ -139,9 +144,34 @@ fn xattrs(file: &File) -> Check {
 fn room(path: &Path) -> Check {
     match rustix::fs::statvfs(path) {
         Ok(room) => {
-            let free = crate::units::size(room.f_bavail.saturating_mul(room.f_frsize));
+            let free = blit_config::units::size(room.f_bavail.saturating_mul(room.f_frsize));
             Check::new("room", Verdict::Good, format!("{free} free"))
         }
         Err(error) => Check::new("room", Verdict::Lacking, error.to_string()),
+    }
+}
+
+/// Where a probe writes.
+fn probe_path(directory: &Path) -> PathBuf {
+    directory.join(format!(".blit-doctor-{}", std::process::id()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_directory_is_as_it_was_after_its_check() {
+        let folder = tempfile::tempdir().unwrap();
+        let checks = check_directory(folder.path());
+        assert!(checks.iter().all(|check| check.verdict != Verdict::Bad));
+        assert_eq!(folder.path().read_dir().unwrap().count(), 0);
+    }
+
+    #[test]
+    fn a_directory_that_is_not_there_is_bad() {
+        let checks = check_directory(Path::new("/no/such/directory"));
+        assert_eq!(checks.len(), 1);
+        assert_eq!(checks[0].verdict, Verdict::Bad);
     }
 }
