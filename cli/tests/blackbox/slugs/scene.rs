@@ -66,7 +66,7 @@ impl Scene {
     }
 
     /// The same by a user without privileges.
-    pub(super) fn as_nobody(mut self) -> Self {
+    pub(super) fn by_nobody(mut self) -> Self {
         self.blit = self.blit.as_nobody();
         self
     }

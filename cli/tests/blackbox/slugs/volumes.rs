@@ -159,7 +159,8 @@ fn interrupted(blit: &Blit, is_time: impl Fn(&str) -> bool) -> Ran {
             let both = [&*heard.lock().unwrap(), &*said.lock().unwrap()].map(|it| it.clone());
             String::from_utf8(both.concat()).unwrap_or_default()
         };
-        while !is_time(&text()) && !(out.is_finished() && err.is_finished()) {
+        let has_ended = || out.is_finished() && err.is_finished();
+        while !is_time(&text()) && !has_ended() {
             std::thread::yield_now();
         }
         let _ = kill_process(id, Signal::INT);
