@@ -92,6 +92,10 @@ const AT_A_DAEMON: &[(Slug, &str)] = &[
         Slug::NetUnreachable,
         "a_machine_that_does_not_answer_is_unreachable",
     ),
+    (
+        Slug::NetFallback,
+        "where_lanes_are_swallowed_data_goes_over_the_control_connection_and_mount_namespaces_are_told",
+    ),
 ];
 
 /// What no run can meet, why not, and the test that shows what would be said.
@@ -128,7 +132,8 @@ fn every_slug_of_the_catalogue_is_provoked_in_one_place() {
 fn what_is_shown_elsewhere_is_shown_there() {
     let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR"));
     let read = |file: &str| crate::bench::read(folder.join(file));
-    let daemon = read("../daemon/tests/remote/refusals.rs");
+    let daemon =
+        read("../daemon/tests/remote/refusals.rs") + &read("../daemon/tests/remote/lanes.rs");
     let ours = read("src/transfer/summary/tests.rs") + &read("src/errors/contract.rs");
     let named = AT_A_DAEMON.iter().map(|(_, test)| (&daemon, test));
     let named = named.chain(NEVER_MET.iter().map(|(_, _, test)| (&ours, test)));

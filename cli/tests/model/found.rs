@@ -196,6 +196,27 @@ fn a_directory_that_stays_for_what_is_excluded_needs_no_question() {
 }
 
 #[test]
+fn a_mirror_deletes_nothing_in_an_excluded_directory_of_an_extra_one() {
+    let all = Command {
+        max_delete: Some(Limit::All),
+        ..without_logs(Verb::Mirror)
+    };
+    let target = "d/, d/e.log/, d/e.log/f/, d/e.log/f/x = 1, d/e.log/y = 2";
+    keeps("", Some(target), &[all.clone()]);
+    keeps("a = 3", Some(target), &[all]);
+}
+
+#[test]
+fn a_dry_run_from_an_empty_source_is_not_refused_where_everything_stays() {
+    let dry = Command {
+        dry_run: true,
+        max_delete: Some(Limit::Entries(0)),
+        ..without_logs(Verb::Mirror)
+    };
+    keeps("", Some("d/, d/x.log = 1"), &[dry]);
+}
+
+#[test]
 fn ignore_existing_leaves_a_file_where_the_source_has_a_directory() {
     let ignore_existing = |verb| Command {
         ignore_existing: true,

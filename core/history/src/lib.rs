@@ -3,7 +3,12 @@
 #![deny(missing_docs)]
 #![forbid(unsafe_code)]
 
-use std::{collections::BTreeMap, io::Write, path::PathBuf, sync::Arc};
+use std::{
+    collections::BTreeMap,
+    io::Write,
+    path::{Path, PathBuf},
+    sync::Arc,
+};
 
 use blit_config::Paths;
 use blit_contract::{
@@ -23,6 +28,9 @@ const RECORDS_MAX: usize = 2_000;
 /// When the file is longer than this it is cut to [`RECORDS_MAX`].
 const FILE_BYTES_MAX: u64 = 1 << 20;
 
+/// The name of the file, in the directory of what must not be lost.
+const FILE: &str = "history.jsonl";
+
 /// The measurements of earlier runs, and those of this one.
 pub struct Memory {
     /// Where they are kept; `None` if they are not.
@@ -41,16 +49,25 @@ impl std::fmt::Debug for Memory {
 impl Memory {
     /// Of this user, if it is wanted.
     pub fn new(is_on: bool) -> Self {
+        Self::at(file().filter(|_| is_on))
+    }
+
+    /// In the directory `state`, which need not exist.
+    pub fn kept_in(state: &Path) -> Self {
+        Self::at(Some(state.join(FILE)))
+    }
+
+    fn at(file: Option<PathBuf>) -> Self {
         Self {
-            file: file().filter(|_| is_on),
+            file,
             samples: Arc::default(),
         }
     }
 
     /// What earlier runs measured.
     pub fn history(&self) -> Arc<dyn History> {
-        match self.file {
-            Some(_) => Arc::new(MeasuredHistory::of(&records(), ROUTE)),
+        match &self.file {
+            Some(file) => Arc::new(MeasuredHistory::of(&records(file), ROUTE)),
             None => Arc::new(NoHistory),
         }
     }
@@ -108,10 +125,14 @@ impl Rate {
     }
 }
 
-/// What the file says, by method and route.
+/// What the file of this user says, by method and route.
 pub fn rates() -> Vec<Rate> {
+    sums_of(file().map(|file| records(&file)).unwrap_or_default())
+}
+
+fn sums_of(records: Vec<Record>) -> Vec<Rate> {
     let mut rates: BTreeMap<(Method, String), Rate> = BTreeMap::new();
-    for record in records() {
+    for record in records {
         let route = format!(
             "{} to {} over {}",
             record.source, record.target, record.transport
@@ -143,16 +164,16 @@ pub fn clear() -> std::io::Result<()> {
 }
 
 fn file() -> Option<PathBuf> {
-    Some(Paths::of_this_user()?.state.join("history.jsonl"))
+    Some(Paths::of_this_user()?.state.join(FILE))
 }
 
-fn records() -> Vec<Record> {
-    let text = file().and_then(|file| std::fs::read_to_string(file).ok());
-    blit_plan::decode(&text.unwrap_or_default()).0
+fn records(file: &Path) -> Vec<Record> {
+    let text = std::fs::read_to_string(file).unwrap_or_default();
+    blit_plan::decode(&text).0
 }
 
 /// One write of whole lines: runs at the same time do not mix them.
-fn append(file: &PathBuf, lines: &str) -> std::io::Result<()> {
+fn append(file: &Path, lines: &str) -> std::io::Result<()> {
     if let Some(directory) = file.parent() {
         std::fs::create_dir_all(directory)?;
     }
@@ -162,9 +183,8 @@ fn append(file: &PathBuf, lines: &str) -> std::io::Result<()> {
         .open(file)?;
     open.write_all(lines.as_bytes())?;
     if open.metadata()?.len() > FILE_BYTES_MAX {
-        let mut partial = file.clone();
-        partial.set_extension("new");
-        std::fs::write(&partial, blit_plan::compact(&records(), RECORDS_MAX))?;
+        let partial = file.with_extension("new");
+        std::fs::write(&partial, blit_plan::compact(&records(file), RECORDS_MAX))?;
         std::fs::rename(&partial, file)?;
     }
     Ok(())
@@ -204,3 +224,6 @@ impl Planner for Listening {
         self.planner.observe(outcome);
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -95,11 +95,19 @@ const READY: &str = "ready";
 pub(crate) struct Two {
     pub(crate) scratch: Scratch,
     pub(crate) daemon: Daemon,
+    way: Way,
+    /// After the daemon, which runs in it.
+    net: Option<Net>,
 }
 
 impl Two {
     pub(crate) fn new() -> Self {
-        let two = Self::strangers();
+        Self::over(Way::Unix)
+    }
+
+    /// Between which data crosses that way.
+    pub(crate) fn over(way: Way) -> Self {
+        let two = Self::strangers_over(way);
         let host = format!("{HOST}:{}", two.daemon.port());
         let invitation = two.daemon.invitation.clone();
         two.blit(&["pair", &host, &invitation]).succeeds();
@@ -108,9 +116,27 @@ impl Two {
 
     /// The same, not paired yet.
     pub(crate) fn strangers() -> Self {
+        Self::strangers_over(Way::Unix)
+    }
+
+    pub(crate) fn strangers_over(way: Way) -> Self {
         let scratch = Scratch::new();
-        let daemon = Self::start(&scratch, "127.0.0.1:0", &[]);
-        Self { scratch, daemon }
+        let net = way.is_far().then(Net::new);
+        let (address, inside) = match &net {
+            Some(net) => (net.address(), net.inside()),
+            None => ("127.0.0.1".to_owned(), Vec::new()),
+        };
+        let wrapper: Vec<&str> = inside.iter().map(|word| &**word).collect();
+        let daemon = Self::start(&scratch, &format!("{address}:0"), &wrapper);
+        if way == Way::Tcp {
+            std::fs::remove_file(scratch.path("daemon-state/lanes.sock")).unwrap();
+        }
+        Self {
+            scratch,
+            daemon,
+            way,
+            net,
+        }
     }
 
     /// Starts the daemon of these two, perhaps once more.
@@ -119,6 +145,7 @@ impl Two {
         let config = scratch.path("daemon.toml");
         let text = format!(
             "[[module]]\nname = \"m\"\npath = {writable:?}\naccess = \"read-write\"\nowner = \"preserve\"\n\
+             security = \"trusted-network\"\nnetworks = [\"10.77.1.0/24\"]\n\
              [[module]]\nname = \"ro\"\npath = {readable:?}\n"
         );
         std::fs::write(&config, text).unwrap();
@@ -145,8 +172,110 @@ impl Two {
 
     /// A command of the client that is not run yet.
     pub(crate) fn command<S: AsRef<std::ffi::OsStr>>(&self, words: &[S]) -> Blit {
-        client(&self.scratch).args(words)
+        let command = client(&self.scratch).args(words);
+        let command = match &self.net {
+            Some(net) => command.under(net.inside()),
+            None => command,
+        };
+        let is_transfer = words
+            .first()
+            .is_some_and(|verb| TRANSFERS.iter().any(|it| verb.as_ref() == *it));
+        match self.way {
+            Way::Trusted if is_transfer => command.args(["--allow-cleartext"]),
+            Way::Grpc => command.env("BLIT_FORCE_GRPC_DATA", "1"),
+            _ => command,
+        }
     }
+}
+
+/// Runs what follows with another number of the machine's start: for the daemon it is another machine, at
+/// the end of a tunnel.
+const ELSEWHERE: &str = "mount --bind \"$0\" /proc/sys/kernel/random/boot_id && exec \"$@\"";
+
+impl Two {
+    /// Runs a command of the client as on another machine.
+    pub(crate) fn elsewhere<S: AsRef<std::ffi::OsStr>>(&self, words: &[S]) -> Ran {
+        let boot = self.scratch.path("boot_id");
+        std::fs::write(&boot, "another machine\n").unwrap();
+        let boot = boot.to_str().unwrap();
+        self.command(words)
+            .under(["unshare", "--mount", "sh", "-c", ELSEWHERE, boot])
+            .run()
+    }
+}
+
+/// The verbs that open lanes.
+const TRANSFERS: [&str; 4] = ["copy", "mirror", "move", "check"];
+
+/// By which way data crosses.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Way {
+    /// Between two machines, as it is without any wish.
+    Encrypted,
+    /// Inside the control connection.
+    Grpc,
+    /// On one machine, without a Unix socket.
+    Tcp,
+    /// Between two machines that trust the network.
+    Trusted,
+    /// On one machine.
+    Unix,
+}
+
+impl Way {
+    /// What the summary says of it.
+    pub(crate) fn words(self) -> &'static str {
+        match self {
+            Self::Encrypted => "over tcp, encrypted",
+            Self::Grpc => "over grpc, encrypted",
+            Self::Tcp => "over tcp, on this machine",
+            Self::Trusted => "over tcp, in clear",
+            Self::Unix => "over unix, on this machine",
+        }
+    }
+
+    fn is_far(self) -> bool {
+        matches!(self, Self::Encrypted | Self::Trusted)
+    }
+}
+
+/// A network of its own with one address, which is no loopback address: for both ends another machine's.
+struct Net(String);
+
+impl Net {
+    fn new() -> Self {
+        let net = Self(format!("blit{}net", std::process::id()));
+        ip(&["netns", "add", &net.0]);
+        ip(&["-n", &net.0, "link", "set", "lo", "up"]);
+        let address = format!("{}/32", net.address());
+        ip(&["-n", &net.0, "address", "add", &address, "dev", "lo"]);
+        net
+    }
+
+    fn address(&self) -> String {
+        "10.77.1.1".to_owned()
+    }
+
+    /// The words that run a program in it. Unlike `ip netns exec` they make no mount namespace, which
+    /// would keep images of other tests mounted.
+    fn inside(&self) -> Vec<String> {
+        let file = format!("--net=/run/netns/{}", self.0);
+        vec!["nsenter".to_owned(), file]
+    }
+}
+
+impl Drop for Net {
+    fn drop(&mut self) {
+        let _ = Command::new("ip")
+            .args(["netns", "delete", &self.0])
+            .status();
+    }
+}
+
+/// Runs `ip`.
+pub(crate) fn ip(words: &[&str]) {
+    let done = Command::new("ip").args(words).status().unwrap();
+    assert!(done.success(), "ip {words:?}");
 }
 
 /// The command line, whose state is in `scratch`.

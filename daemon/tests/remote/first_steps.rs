@@ -4,7 +4,7 @@ use std::process::Command;
 
 use blit_conform::{Scratch, assert_same, need_root, need_tool};
 
-use crate::bench::{Daemon, HOST, Two, client, there};
+use crate::bench::{Daemon, HOST, Two, client, ip, there};
 
 #[test]
 fn one_pasted_line_pairs_two_machines_and_serves_once() {
@@ -107,9 +107,4 @@ impl Drop for Namespaces {
             let _ = Command::new("ip").args(["netns", "delete", name]).status();
         }
     }
-}
-
-fn ip(words: &[&str]) {
-    let done = Command::new("ip").args(words).status().unwrap();
-    assert!(done.success(), "ip {words:?}");
 }

@@ -10,6 +10,8 @@
 mod bench;
 mod cuts;
 mod first_steps;
+mod lanes;
 mod privacy;
 mod refusals;
+mod relay;
 mod trees;

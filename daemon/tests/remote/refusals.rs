@@ -59,7 +59,7 @@ fn fingerprints(said: &str) -> [&str; 2] {
 
 /// Compares what was said with the golden text that stands among those of the command line.
 #[track_caller]
-fn golden(slug: &str, people: &Ran, programs: &Ran, names: &[(&str, &str)]) {
+pub(crate) fn golden(slug: &str, people: &Ran, programs: &Ran, names: &[(&str, &str)]) {
     let (people, programs) = (Told::by(people, names), Told::by(programs, names));
     let text = blit_conform::golden::text(slug, &people, Some(&programs));
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../cli/tests/blackbox/slugs/golden");

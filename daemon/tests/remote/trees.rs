@@ -5,15 +5,45 @@ use blit_conform::{
     tree::{edit_tree, nasty_tree, random_tree},
 };
 
-use crate::bench::{Two, contents, there};
+use crate::bench::{Two, Way, contents, there};
 
-#[test]
-fn a_nasty_tree_is_pushed_and_pulled_exactly_and_the_second_run_does_nothing() {
-    let two = Two::new();
+macro_rules! over_every_way {
+    ($($module:ident: $way:ident,)*) => {$(
+        mod $module {
+            use super::*;
+
+            #[test]
+            fn a_nasty_tree_is_pushed_and_pulled_exactly_and_the_second_run_does_nothing() {
+                there_and_back(Way::$way);
+            }
+
+            #[test]
+            fn a_mirror_over_another_tree_ends_equal_either_way() {
+                mirrored_both_ways(Way::$way);
+            }
+
+            #[test]
+            fn a_move_removes_exactly_what_arrived_either_way() {
+                moved_both_ways(Way::$way);
+            }
+        }
+    )*};
+}
+
+over_every_way! {
+    over_tcp_encrypted: Encrypted,
+    over_grpc: Grpc,
+    over_tcp_on_one_machine: Tcp,
+    over_tcp_in_a_trusted_network: Trusted,
+    over_unix: Unix,
+}
+
+fn there_and_back(way: Way) {
+    let two = Two::over(way);
     let source = two.scratch.directory("source");
     nasty_tree(&source);
     let push = [contents(&source), there("m/x/").into()];
-    for expected in ["Copied", "Nothing to do"] {
+    for expected in [way.words(), "Nothing to do"] {
         let _ = two
             .blit(&[&["copy".into()], &push[..]].concat())
             .exits(0)
@@ -22,7 +52,7 @@ fn a_nasty_tree_is_pushed_and_pulled_exactly_and_the_second_run_does_nothing() {
     }
     let back = two.scratch.path("back");
     let pull = [there("m/x/").into(), contents(&back)];
-    for expected in ["Copied", "Nothing to do"] {
+    for expected in [way.words(), "Nothing to do"] {
         let _ = two
             .blit(&[&["copy".into()], &pull[..]].concat())
             .exits(0)
@@ -31,9 +61,8 @@ fn a_nasty_tree_is_pushed_and_pulled_exactly_and_the_second_run_does_nothing() {
     }
 }
 
-#[test]
-fn a_mirror_over_another_tree_ends_equal_either_way() {
-    let two = Two::new();
+fn mirrored_both_ways(way: Way) {
+    let two = Two::over(way);
     let (source, target) = (two.scratch.directory("source"), two.module().join("t"));
     std::fs::create_dir(&target).unwrap();
     nasty_tree(&source);
@@ -58,9 +87,8 @@ fn a_mirror_over_another_tree_ends_equal_either_way() {
     assert_same(&target, &source);
 }
 
-#[test]
-fn a_move_removes_exactly_what_arrived_either_way() {
-    let two = Two::new();
+fn moved_both_ways(way: Way) {
+    let two = Two::over(way);
     let source = two.scratch.directory("source");
     nasty_tree(&source);
     let twin = two.scratch.path("twin");

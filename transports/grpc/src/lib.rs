@@ -17,3 +17,6 @@ use blit_contract::Descriptor;
 /// Who this is.
 pub static DESCRIPTOR: Descriptor =
     Descriptor::new("transport-grpc", env!("CARGO_PKG_VERSION"), &["grpc"]);
+
+#[cfg(test)]
+mod tests;

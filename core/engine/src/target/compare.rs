@@ -10,14 +10,13 @@ use blit_contract::{
     Replace, Result, Side,
 };
 use blit_wire::{Open, Verb};
-use futures_core::stream::BoxStream;
 use futures_util::StreamExt;
 
 use super::{
     Site,
     actions::{Action, Actions},
     cursor::Cursor,
-    delete::DeletionList,
+    delete::{DeletionList, all_of},
     judge::{self, Verdict, judge},
     links::Link,
     waiting::{Known, Waiting},
@@ -481,12 +480,6 @@ fn last_touch(path: &RelPath, directory: &Directory) -> Option<Action> {
         path: path.clone(),
         entry: entry.clone(),
     })
-}
-
-/// Everything beneath a directory of the target, on its own mount.
-fn all_of<'a>(site: &'a Site, path: &'a RelPath) -> BoxStream<'a, Result<EntryBatch>> {
-    let options = ListOptions::recursive().with_one_file_system(true);
-    site.store.list(&site.session.cx, path, options)
 }
 
 fn known(entry: &Entry) -> Replace {

@@ -1,10 +1,14 @@
 //! What a mirror deletes: listed while both trees are compared, approved before the first change,
 //! done last, and only if nothing went wrong.
 
-use std::collections::HashSet;
+use std::{collections::HashSet, sync::Arc};
 
-use blit_contract::{DeletionPlan, EndState, Entry, Item, ItemOp, Phase, RelPath, Result};
+use blit_contract::{
+    DeletionPlan, EndState, Entry, EntryBatch, Item, ItemOp, ListOptions, Phase, RelPath, Result,
+    Select, Selection,
+};
 use blit_wire::Verb;
+use futures_core::stream::BoxStream;
 
 use super::Site;
 use crate::{Answer, Confirm, Doomed, MaxDelete, Stop, spool::Spool};
@@ -110,8 +114,12 @@ impl DeletionList {
         DeletionPlan::new(self.count(), self.bytes, of_entries)
     }
 
-    /// Stops the session if this would be too much.
+    /// Stops the session if this would be too much. Nothing is never too much, also of a source that is
+    /// empty: what is on the list may stay for what is excluded in it.
     fn brakes(&self, site: &Site) -> bool {
+        if self.count() == 0 {
+            return false;
+        }
         let session = &site.session;
         let plan = self.plan();
         let source_is_empty = session.progress.totals().entries == 0;
@@ -204,6 +212,27 @@ async fn end_deleted(site: &Site, path: &RelPath, entry: &Entry) {
     };
     let item = Item::new(op, path.clone(), entry.size, "not at the source");
     site.session.end(end, item).await;
+}
+
+/// Everything beneath a directory of the target, on its own mount. What a filter leaves out is listed,
+/// too, but not entered: all that is in it stays with it, whatever the filter says of that by itself.
+pub(super) fn all_of<'a>(site: &'a Site, path: &'a RelPath) -> BoxStream<'a, Result<EntryBatch>> {
+    let mut options = ListOptions::recursive().with_one_file_system(true);
+    if let Some(select) = &site.session.options.select {
+        options = options.with_select(Arc::new(NotEntered(Arc::clone(select))));
+    }
+    site.store.list(&site.session.cx, path, options)
+}
+
+struct NotEntered(Arc<dyn Select>);
+
+impl Select for NotEntered {
+    fn select(&self, directory: &RelPath, entry: &Entry) -> Selection {
+        match self.0.select(directory, entry) {
+            Selection::Skip => Selection::TakeOnly,
+            Selection::Take | Selection::TakeOnly => Selection::Take,
+        }
+    }
 }
 
 /// The brake.
