@@ -60,7 +60,6 @@ const HABITS: &[Habit] = &[
     refuse("buffer-size", None, true, Answer::Chosen),
     refuse("multi-thread-streams", None, true, Answer::Chosen),
     refuse("rsh", Some('e'), true, Answer::Shell),
-    refuse("bwlimit", None, true, Answer::Later),
     refuse("detach", None, false, Answer::Later),
 ];
 

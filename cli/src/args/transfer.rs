@@ -2,7 +2,7 @@
 
 use std::{ffi::OsString, path::PathBuf};
 
-use blit_config::{DeleteLimit, Period};
+use blit_config::{DeleteLimit, Period, Size};
 use clap::{Args, ValueEnum, ValueHint, builder::FalseyValueParser};
 
 use super::{Limits, Patterns};
@@ -158,6 +158,9 @@ pub(crate) struct Writing {
     /// Read everything back from DST's storage after writing (move always does)
     #[arg(long)]
     pub(crate) verify: bool,
+    /// Move at most so many bytes a second, such as 20M
+    #[arg(long, value_name = "RATE")]
+    pub(crate) bwlimit: Option<Size>,
     /// Make FIFOs and devices too
     #[arg(long)]
     pub(crate) specials: bool,

@@ -57,6 +57,9 @@ pub(super) fn of(app: &App, request: &Request) -> Result<Options, UserError> {
         Some(DeleteLimit::Entries(entries)) => MaxDelete::Entries(entries),
         Some(DeleteLimit::Percent(percent)) => MaxDelete::Percent(percent),
     };
+    let limit = request.writing.bwlimit.map(|limit| limit.bytes);
+    // As elsewhere, nothing is no limit.
+    options.bytes_per_sec = limit.filter(|limit| *limit > 0);
     options.durability = settings.durability;
     options.preserve = settings.preserve.into();
     Ok(options)

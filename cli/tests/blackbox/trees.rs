@@ -1,5 +1,6 @@
 //! Whole trees, nasty and random: copied, mirrored and moved exactly; the second run does nothing.
 
+use std::fs;
 use std::path::Path;
 use std::process::Command;
 
@@ -8,7 +9,7 @@ use blit_conform::tree::{
 };
 use blit_conform::{Options, Scratch, Snapshot, assert_same, need_tool, scaled, seed};
 
-use crate::bench::{Pair, untouched};
+use crate::bench::{Pair, blit, contents, untouched};
 
 #[test]
 fn every_nasty_case_is_copied_exactly_and_the_second_copy_does_nothing() {
@@ -92,8 +93,8 @@ fn a_tree_that_is_deeper_than_any_path_is_copied_and_mirrored_away() {
     pair.run("copy", &[]).succeeds();
     assert_same(&pair.source, &pair.target);
     blit_conform::remove_tree(&pair.source).unwrap();
-    std::fs::create_dir(&pair.source).unwrap();
-    std::fs::write(pair.source.join("now this"), "").unwrap();
+    fs::create_dir(&pair.source).unwrap();
+    fs::write(pair.source.join("now this"), "").unwrap();
     pair.run("mirror", &["-y", "--max-delete", "100%"])
         .succeeds();
     assert_same(&pair.source, &pair.target);
@@ -117,7 +118,7 @@ fn special_files_are_left_out_with_a_word_and_the_rest_is_copied() {
 #[test]
 fn a_hard_link_whose_other_name_is_not_selected_becomes_a_file() {
     let pair = Pair::with(&[("member", "content")]);
-    std::fs::hard_link(pair.source.join("member"), pair.scratch.path("outside")).unwrap();
+    fs::hard_link(pair.source.join("member"), pair.scratch.path("outside")).unwrap();
     copy_thrice(&pair);
 }
 
@@ -125,7 +126,7 @@ fn a_hard_link_whose_other_name_is_not_selected_becomes_a_file() {
 fn another_name_of_a_file_at_the_target_keeps_the_old_content() {
     let pair = Pair::with(&[("file", "new content")]).and_target(&[("file", "old")]);
     let other = pair.scratch.path("other name");
-    std::fs::hard_link(pair.target.join("file"), &other).unwrap();
+    fs::hard_link(pair.target.join("file"), &other).unwrap();
     pair.run("copy", &[]).succeeds();
     assert_same(&pair.source, &pair.target);
     assert_eq!(crate::bench::read(other), "old");
@@ -228,10 +229,7 @@ fn rsync_agrees(source: &Path, target: &Path) {
             "--itemize-changes",
             "--exclude=/40-vast_hole",
         ])
-        .args([
-            crate::bench::contents(source),
-            crate::bench::contents(target),
-        ])
+        .args([contents(source), contents(target)])
         .current_dir(log.root())
         .output()
         .unwrap();
@@ -241,4 +239,28 @@ fn rsync_agrees(source: &Path, target: &Path) {
         String::from_utf8_lossy(&output.stderr)
     );
     assert_eq!(String::from_utf8_lossy(&output.stdout), "");
+}
+
+#[test]
+fn a_rate_changes_how_fast_a_copy_is_and_nothing_else() {
+    let pair = Pair::with(&[("small", "content"), ("d/empty", "")]);
+    let large = fs::File::create(pair.source.join("with a hole")).unwrap();
+    std::os::unix::fs::FileExt::write_all_at(&large, &vec![7; 5 << 20], 3 << 20).unwrap();
+    for (flags, by) in [
+        (&["--bwlimit", "80M"][..], "copied"),
+        (&["--bwlimit", "80M", "--verify"], "verified"),
+        (&["--bwlimit", "0"], "without a limit"),
+    ] {
+        let target = pair.scratch.path(by);
+        let run = blit()
+            .args(["copy"])
+            .arg(contents(&pair.source))
+            .arg(&target);
+        run.args(flags).run().succeeds();
+        assert_same(&pair.source, &target);
+    }
+    let _ = pair
+        .run("copy", &["--bwlimit", "fast"])
+        .exits(2)
+        .says("--bwlimit");
 }

@@ -96,6 +96,8 @@ pub struct Options {
     pub durability: Durability,
     /// Which metadata is kept.
     pub preserve: Preserve,
+    /// How many bytes a second may move, if not as many as can.
+    pub bytes_per_sec: Option<u64>,
     /// Which entries take part, on both sides; all if there is none. What it skips is never deleted.
     pub select: Option<Arc<dyn Select>>,
 }
@@ -118,6 +120,7 @@ impl Options {
             max_delete: MaxDelete::Default,
             durability: Durability::Batch,
             preserve: Preserve::AUTO,
+            bytes_per_sec: None,
             select: None,
         }
     }

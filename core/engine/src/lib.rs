@@ -18,6 +18,7 @@ mod job;
 mod lane;
 mod mover;
 mod overlap;
+mod pace;
 mod progress;
 mod remote;
 mod session;

@@ -13,6 +13,8 @@ use std::{collections::HashSet, ops::Range, time::Duration};
 use blit_contract::{Cost, Cx, ErrorKind, History, Method, Reader, Result, Writer};
 use parking_lot::Mutex;
 
+use crate::pace::Pace;
+
 /// What an end of a copy offers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Ports {
@@ -122,6 +124,7 @@ impl Mover {
 /// What is to move: bytes `range` of a file, from where to where.
 pub(crate) struct Step<'a> {
     pub(crate) cx: &'a Cx,
+    pub(crate) pace: &'a Pace,
     pub(crate) reader: &'a dyn Reader,
     pub(crate) writer: &'a dyn Writer,
     pub(crate) range: Range<u64>,

@@ -23,6 +23,7 @@ use crate::{
     Half, HalfRole, Job, Options, Progress, Report, Stop,
     clock::{Clock, SystemClock},
     overlap,
+    pace::Pace,
     source::SourceRole,
     stall::StallDetector,
     target::TargetRole,
@@ -136,6 +137,7 @@ pub(crate) struct Session {
     pub(crate) progress: Arc<Progress>,
     pub(crate) cx: Cx,
     pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) pace: Arc<Pace>,
     /// Told once a second: whoever holds a partial batch lets it go.
     pub(crate) tick: Notify,
     planner: Arc<dyn Planner>,
@@ -159,7 +161,9 @@ pub(crate) struct Wishes {
 
 impl Session {
     pub(crate) fn new(wishes: Wishes, clock: Arc<dyn Clock>) -> Self {
+        let pace = Pace::new(Arc::clone(&clock), wishes.options.bytes_per_sec);
         Self {
+            pace: Arc::new(pace),
             options: wishes.options,
             progress: wishes.progress,
             cx: Cx::new(wishes.user.child()),
@@ -190,6 +194,10 @@ impl Session {
         (files, bytes): (usize, usize),
         started: Duration,
     ) {
+        if self.pace.is_limited() {
+            // How fast this machine is does not show in what it may.
+            return;
+        }
         let took = self.clock.now().saturating_sub(started);
         let sample = Sample::new(method, files as u64, bytes as u64, took);
         self.planner.observe(&Outcome::new(item, Some(sample)));
@@ -359,7 +367,8 @@ impl Session {
             self.tick.notify_waiters();
             let waiting_for = *self.waiting_for.lock();
             let activity = self.progress.activity();
-            if let Some(still) = detector.observe(now, activity, waiting_for.is_some()) {
+            let is_due = waiting_for.is_some() && !self.pace.is_waiting();
+            if let Some(still) = detector.observe(now, activity, is_due) {
                 let waiting_for = waiting_for.unwrap_or_default().to_owned();
                 let seconds = still.as_secs();
                 tracing::warn!(seconds, waiting_for, "nothing moves");

@@ -193,6 +193,7 @@ impl SourceRole {
                 session: Arc::clone(&self.session),
                 source: self.source.clone(),
                 lanes,
+                leaves: !channel::passes_objects(connection),
                 open_files: Mutex::new(HashMap::new()),
             },
             planner: Arc::clone(&self.planner),

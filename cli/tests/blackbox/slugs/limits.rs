@@ -19,7 +19,7 @@ pub(super) fn no_thread() -> Option<Scene> {
     if !need_root("to be somebody who is bound by limits") || !need_tool("prlimit") {
         return None;
     }
-    let scene = Scene::typed(&["copy", "tree", "new"]).as_nobody();
+    let scene = Scene::typed(&["copy", "tree", "new"]).by_nobody();
     Some(scene.under(&["prlimit", "--nproc=1"]))
 }
 

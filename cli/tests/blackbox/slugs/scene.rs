@@ -14,6 +14,8 @@ pub(super) struct Scene {
     root: PathBuf,
     blit: Blit,
     act: Box<dyn Fn(&Blit) -> Ran>,
+    /// Words that differ from run to run, and what stands for them.
+    names: Vec<(PathBuf, &'static str)>,
     /// What is taken down afterwards, in this order.
     _world: Box<dyn Any>,
 }
@@ -53,6 +55,7 @@ impl Scene {
             root,
             blit,
             act: Box::new(Blit::run),
+            names: Vec::new(),
             _world: Box::new(world),
         }
     }
@@ -63,7 +66,7 @@ impl Scene {
     }
 
     /// The same by a user without privileges.
-    pub(super) fn as_nobody(mut self) -> Self {
+    pub(super) fn by_nobody(mut self) -> Self {
         self.blit = self.blit.as_nobody();
         self
     }
@@ -80,6 +83,12 @@ impl Scene {
         self
     }
 
+    /// The same, where these words are a matter of chance.
+    pub(super) fn named(mut self, words: &str, name: &'static str) -> Self {
+        self.names.push((words.into(), name));
+        self
+    }
+
     /// The same at a terminal where somebody types.
     pub(super) fn at_a_terminal(mut self, typed: &'static str) -> Self {
         self.blit = self.blit.env("NO_COLOR", "1").env("TERM", "dumb");
@@ -92,12 +101,13 @@ impl Scene {
             root,
             blit,
             act,
+            mut names,
             _world,
-            ..
         } = self;
         let blit = blit.args(more);
         let ran = act(&blit);
-        Told::by(&ran, &[(&*root, "/S"), (blit.home(), "/H")])
+        names.extend([(root, "/S"), (blit.home().to_owned(), "/H")]);
+        Told::by(&ran, &names)
     }
 }
 

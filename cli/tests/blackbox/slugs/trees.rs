@@ -68,12 +68,12 @@ fn with_a_secret() -> Option<Pair> {
 const WITHOUT_OWNERS: [&str; 2] = ["--preserve", "times"];
 
 pub(super) fn unreadable() -> Option<Scene> {
-    Some(Scene::pair(with_a_secret()?, "copy", &WITHOUT_OWNERS).as_nobody())
+    Some(Scene::pair(with_a_secret()?, "copy", &WITHOUT_OWNERS).by_nobody())
 }
 
 pub(super) fn unreadable_beside_extra() -> Option<Scene> {
     let flags = ["-y", "--preserve", "times"];
-    Some(Scene::pair(with_a_secret()?, "mirror", &flags).as_nobody())
+    Some(Scene::pair(with_a_secret()?, "mirror", &flags).by_nobody())
 }
 
 pub(super) fn unwritable() -> Option<Scene> {
@@ -81,5 +81,5 @@ pub(super) fn unwritable() -> Option<Scene> {
         return None;
     }
     let pair = Pair::with(&[("file", "content")]).and_target(&[]);
-    Some(Scene::pair(pair, "copy", &[]).as_nobody())
+    Some(Scene::pair(pair, "copy", &[]).by_nobody())
 }

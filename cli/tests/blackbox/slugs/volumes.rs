@@ -1,9 +1,11 @@
 //! File systems that are full, of another kind, or ill.
 
 use std::fs;
+use std::io::Read;
 use std::os::unix::fs::symlink;
 use std::path::Path;
-use std::process::Child;
+use std::process::Output;
+use std::sync::Mutex;
 use std::time::Duration;
 
 use blit_conform::{Blit, Ran, need_root};
@@ -100,40 +102,81 @@ pub(super) fn rotten() -> Option<Scene> {
 const LONG: Duration = Duration::from_secs(15);
 
 pub(super) fn stalled() -> Option<Scene> {
-    let (pair, mounted) = fuse::from(Manners {
+    let (pair, mounted) = one_file(Manners {
         slow_first_read: LONG,
         ..Manners::default()
     })?;
-    Some(Scene::mounted(pair, mounted, "copy", &[]))
+    let scene = Scene::mounted(pair, mounted, "copy", &[]);
+    // Several parts wait for each other then; which of them spoke last is chance.
+    let parts = [
+        "the source to be read",
+        "the source's listing",
+        "the target to take the listing",
+        "the target to write",
+        "the target's disk",
+    ];
+    Some(
+        parts
+            .into_iter()
+            .fold(scene, |scene, part| scene.named(part, "SOMEBODY")),
+    )
 }
 
 pub(super) fn stopped() -> Option<Scene> {
+    let (pair, mounted) = one_file(Manners {
+        slow_read: Duration::from_millis(500),
+        ..Manners::default()
+    })?;
+    let reads = mounted.reads();
+    let scene = Scene::mounted(pair, mounted, "copy", &[]);
+    Some(
+        scene.by(move |blit| interrupted(blit, |said| said.contains("plan") && reads.so_far() > 0)),
+    )
+}
+
+/// A volume with one file, which behaves like this once that is written.
+fn one_file(manners: Manners) -> Option<(Pair, fuse::volume::Mounted)> {
     if !fuse::can_mount() {
         return None;
     }
     let pair = Pair::new().and_target(&[]);
     let mounted = fuse::volume::Mounted::at(&pair.source, Manners::default());
     write(&pair.source, &[("file", "content")]);
-    mounted.behaves(Manners {
-        slow_read: Duration::from_millis(500),
-        ..Manners::default()
-    });
-    let reads = mounted.reads();
-    let scene = Scene::mounted(pair, mounted, "copy", &[]);
-    Some(scene.by(move |blit| {
-        interrupt(blit, |child| {
-            while reads.so_far() == 0 && child.try_wait().unwrap().is_none() {
-                std::thread::yield_now();
-            }
-        })
-    }))
+    mounted.behaves(manners);
+    Some((pair, mounted))
 }
 
-fn interrupt(blit: &Blit, when: impl Fn(&mut Child)) -> Ran {
+/// Runs it, and interrupts it as soon as what it has said, and whatever else, is as wanted.
+fn interrupted(blit: &Blit, is_time: impl Fn(&str) -> bool) -> Ran {
     let mut child = blit.command().spawn().unwrap();
-    when(&mut child);
-    kill_process(Pid::from_child(&child), Signal::INT).unwrap();
-    blit.ended(child.wait_with_output().unwrap())
+    let id = Pid::from_child(&child);
+    let (stdout, stderr) = (child.stdout.take().unwrap(), child.stderr.take().unwrap());
+    let (heard, said) = (Mutex::new(Vec::new()), Mutex::new(Vec::new()));
+    std::thread::scope(|scope| {
+        let out = scope.spawn(|| listen(stdout, &heard));
+        let err = scope.spawn(|| listen(stderr, &said));
+        let text = || {
+            let both = [&*heard.lock().unwrap(), &*said.lock().unwrap()].map(|it| it.clone());
+            String::from_utf8(both.concat()).unwrap_or_default()
+        };
+        let has_ended = || out.is_finished() && err.is_finished();
+        while !is_time(&text()) && !has_ended() {
+            std::thread::yield_now();
+        }
+        let _ = kill_process(id, Signal::INT);
+    });
+    blit.ended(Output {
+        status: child.wait().unwrap(),
+        stdout: heard.into_inner().unwrap(),
+        stderr: said.into_inner().unwrap(),
+    })
+}
+
+fn listen(mut from: impl Read, into: &Mutex<Vec<u8>>) {
+    let mut some = [0; 4_096];
+    while let Ok(read @ 1..) = from.read(&mut some) {
+        into.lock().unwrap().extend_from_slice(&some[..read]);
+    }
 }
 
 pub(super) fn unreadable() -> Option<Scene> {

@@ -39,7 +39,8 @@ mod linux {
             at = data.start;
             while at < data.end {
                 step.cx.check()?;
-                let wanted = CALL_BYTES.min(data.end - at) as usize;
+                let wanted = step.pace.piece(CALL_BYTES).min(data.end - at);
+                step.pace.pass(step.cx, wanted).await?;
                 let call = move || {
                     let (mut read_at, mut write_at) = (at, at);
                     let moved = rustix::fs::copy_file_range(
@@ -47,7 +48,7 @@ mod linux {
                         Some(&mut read_at),
                         &to,
                         Some(&mut write_at),
-                        wanted,
+                        wanted as usize,
                     );
                     (from, to, moved)
                 };

@@ -17,7 +17,7 @@ use blit_wire::{Body, Payload, RangePart};
 use parking_lot::Mutex;
 
 use super::listing::source_path;
-use crate::{Source, digest, lane::Lanes, session::Session};
+use crate::{Source, digest, lane::Lanes, pace::Paced, session::Session};
 
 /// File systems stamp times at the kernel's tick, 4 ms on common kernels; a file touched later in the
 /// same tick keeps its time. So a file is read only once its last change is this far in the past, and
@@ -29,6 +29,8 @@ pub(super) struct Reading {
     pub(super) session: Arc<Session>,
     pub(super) source: Source,
     pub(super) lanes: Lanes,
+    /// The target is in another process: what leaves is paced here, and otherwise where it arrives.
+    pub(super) leaves: bool,
     pub(super) open_files: Mutex<HashMap<RelPath, Arc<Shared>>>,
 }
 
@@ -49,11 +51,15 @@ impl Reading {
         let body = match work {
             Work::Attributes(diffs) => Body::Attributes(self.read(diffs, false).await?),
             Work::Digests(diffs) => Body::Digests(self.digests(diffs).await),
-            Work::Pack(diffs) => Body::Pack(self.read(diffs, true).await?),
+            Work::Pack(diffs) => {
+                let files = self.read(diffs, true).await?;
+                self.pass(&files).await?;
+                Body::Pack(files)
+            }
             Work::Whole(diff) => {
                 let mut diff = diff;
                 let reader = self.open(&mut diff).await;
-                Body::File(diff, reader)
+                Body::File(diff, reader.map(|reader| self.paced(reader)))
             }
             Work::Range {
                 diff,
@@ -81,6 +87,28 @@ impl Reading {
             body,
         };
         self.lanes.send(&self.session.cx, payload).await
+    }
+
+    fn paced(&self, inner: Box<dyn Reader>) -> Box<dyn Reader> {
+        let session = &self.session;
+        if !self.leaves || !session.pace.is_limited() {
+            return inner;
+        }
+        Box::new(Paced {
+            inner,
+            pace: Arc::clone(&session.pace),
+            cx: session.cx.clone(),
+        })
+    }
+
+    /// Waits until small files may leave.
+    async fn pass(&self, files: &[(Diff, Result<SmallFile>)]) -> Result<()> {
+        if !self.leaves {
+            return Ok(());
+        }
+        let files = files.iter().filter_map(|(_, file)| file.as_ref().ok());
+        let bytes: usize = files.map(|file| file.content.len()).sum();
+        self.session.pace.pass(&self.session.cx, bytes as u64).await
     }
 
     /// Reads small files, or attributes, in one call.

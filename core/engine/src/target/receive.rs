@@ -135,8 +135,12 @@ impl Taker {
         let started = site.session.clock.now();
         let (count, bytes) = (
             files.len(),
-            files.iter().map(|file| file.content.len()).sum(),
+            files.iter().map(|file| file.content.len()).sum::<usize>(),
         );
+        site.session
+            .pace
+            .pass(&site.session.cx, bytes as u64)
+            .await?;
         let staged = site
             .store
             .write_batch(&site.session.cx, site.policy, files)
@@ -180,6 +184,7 @@ impl Taker {
         let started = site.session.clock.now();
         let step = Step {
             cx,
+            pace: &site.session.pace,
             reader,
             writer: &*writer,
             range: 0..size,

@@ -107,6 +107,7 @@ impl Growing {
         let on_bytes = |bytes| site.session.progress.done_bytes.add(bytes);
         let step = Step {
             cx,
+            pace: &site.session.pace,
             reader,
             writer: &**writer,
             range: part.start..part.end,
