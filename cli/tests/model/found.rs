@@ -207,6 +207,17 @@ fn a_mirror_deletes_nothing_in_an_excluded_directory_of_an_extra_one() {
 }
 
 #[test]
+fn a_dry_run_is_refused_for_a_directory_that_a_file_replaces_as_the_run_itself_is() {
+    let one = |dry_run| Command {
+        dry_run,
+        max_delete: Some(Limit::Entries(1)),
+        ..Command::new(Verb::Mirror)
+    };
+    let target = Some("d/, d/x = 2, d/y = 3");
+    keeps("d = 1", target, &[one(true), one(false)]);
+}
+
+#[test]
 fn a_dry_run_from_an_empty_source_is_not_refused_where_everything_stays() {
     let dry = Command {
         dry_run: true,
