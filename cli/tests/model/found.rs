@@ -218,6 +218,26 @@ fn a_dry_run_is_refused_for_a_directory_that_a_file_replaces_as_the_run_itself_i
 }
 
 #[test]
+fn a_file_whose_other_name_is_replaced_meanwhile_has_not_changed() {
+    let by_content = |verb| Command {
+        checksum: true,
+        ..Command::new(verb)
+    };
+    for source in [
+        "d/, x = 1",
+        "d/, x = 2",
+        "d/, x = 1 mode 600",
+        "d = 3, x = 1",
+    ] {
+        for verb in [Verb::Copy, Verb::Mirror, Verb::Move] {
+            let commands = [Command::new(verb)];
+            keeps(source, Some("d = 1, x = d"), &commands);
+            keeps(source, Some("d = 1, x = d"), &[by_content(verb)]);
+        }
+    }
+}
+
+#[test]
 fn a_dry_run_from_an_empty_source_is_not_refused_where_everything_stays() {
     let dry = Command {
         dry_run: true,
