@@ -4,7 +4,7 @@ use crate::command::{Binary, Command, Limit, Pattern, Verb};
 use crate::story::{Step, Story, play};
 use crate::tree::{Body, Content, Meta, Node, Path, Tree};
 
-/// Plays the commands on trees like `a = 1` (a file of seed 1), `b = a` (another name of it), `d/` and
+/// Plays the commands on trees like `a = 1` (a file of seed 1), `a = 1 at 5` (with that time), `b = a` (another name of it), `d/` and
 /// `f = fifo`, and complains of the first promise that is not kept.
 #[track_caller]
 fn keeps(source: &str, target: Option<&str>, commands: &[Command]) {
@@ -49,12 +49,19 @@ fn plant(text: &str) -> Tree {
             Some((what, mode)) => (what, u32::from_str_radix(mode, 8).unwrap()),
             None => (what, 0o644),
         };
+        let (what, time) = match what.split_once(" at ") {
+            Some((what, time)) => (what, time.parse().ok()),
+            None => (what, None),
+        };
         match what.parse::<u64>() {
             Ok(seed) => {
                 let data = vec![(0, SIZE)];
                 let size = SIZE;
                 let content = Content { seed, size, data };
-                tree.put(path, node(Body::File(content), mode, seed as i64));
+                tree.put(
+                    path,
+                    node(Body::File(content), mode, time.unwrap_or(seed as i64)),
+                );
             }
             Err(_) if what.is_empty() => drop(tree.put(path, directory())),
             Err(_) if what == "fifo" => drop(tree.put(path, node(Body::Fifo, mode, 9))),
@@ -234,6 +241,24 @@ fn a_file_whose_other_name_is_replaced_meanwhile_has_not_changed() {
             keeps(source, Some("d = 1, x = d"), &commands);
             keeps(source, Some("d = 1, x = d"), &[by_content(verb)]);
         }
+    }
+}
+
+#[test]
+fn a_mirror_deletes_an_extra_name_of_a_file_that_gets_only_another_time() {
+    let plain = Command {
+        checksum: true,
+        max_delete: Some(Limit::All),
+        ..Command::new(Verb::Mirror)
+    };
+    let backup = Command {
+        backup: true,
+        ..plain.clone()
+    };
+    for extra in ["a", "z"] {
+        let target = format!("m = 1, {extra} = m");
+        keeps("m = 1 at 5", Some(&target), &[plain.clone()]);
+        keeps("m = 1 at 5", Some(&target), &[backup.clone()]);
     }
 }
 

@@ -186,10 +186,8 @@ async fn delete_batch(site: &Site, batch: &[(RelPath, Entry)]) -> Result<()> {
         return Ok(());
     }
     session.wait_for("the target to delete");
-    let deleted = site
-        .store
-        .delete(&session.cx, site.policy, batch.to_vec())
-        .await?;
+    let entries = as_timed(site, batch);
+    let deleted = site.store.delete(&session.cx, site.policy, entries).await?;
     for ((path, entry), deleted) in batch.iter().zip(deleted) {
         match deleted {
             Ok(()) => {
@@ -204,6 +202,15 @@ async fn delete_batch(site: &Site, batch: &[(RelPath, Entry)]) -> Result<()> {
         }
     }
     Ok(())
+}
+
+/// What was scanned, as far as it is not known that this run has changed it by another name.
+fn as_timed(site: &Site, batch: &[(RelPath, Entry)]) -> Vec<(RelPath, Entry)> {
+    let links = site.links.lock();
+    let entries = batch.iter();
+    entries
+        .map(|(path, entry)| (path.clone(), links.as_timed(entry)))
+        .collect()
 }
 
 async fn end_deleted(site: &Site, path: &RelPath, entry: &Entry) {

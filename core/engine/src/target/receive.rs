@@ -283,6 +283,9 @@ impl Taker {
         for (diff, applied) in diffs.into_iter().zip(applied) {
             match applied {
                 Ok(applied) => {
+                    if let Some(old) = expected(&diff).filter(|_| site.policy.preserve.times) {
+                        site.links.lock().time(&old, diff.entry.modified);
+                    }
                     site.session.lose(&applied.losses);
                     site.settle(&diff.path, &diff.entry)?;
                     finish::end(site, &diff.path, applied.changed).await;
