@@ -49,6 +49,8 @@ const LAYERS: &[Layer] = &[
         "conformance",
         &["core/contract", "core/host", "core/registry"],
     ),
+    // It knows every decoder, and nobody knows it.
+    layer("conformance/fuzz", &["core/*", "daemon"]),
     // The in-band transport rides on the control connection, which only these two have.
     layer("cli", &["core/*", "plugins/bundled", "transports/grpc"]),
     layer("daemon", &["core/*", "plugins/bundled", "transports/grpc"]),
