@@ -1,5 +1,6 @@
 //! What `--json` writes: one of these a line. The same types make the published schema.
 
+mod lanes;
 mod words;
 
 use std::time::Duration;
@@ -13,6 +14,7 @@ use crate::{
     exit::Exit,
 };
 
+pub(crate) use lanes::Lanes;
 pub(crate) use words::{is_difference, loss_word, method_word, op_word, phase_word, side_word};
 
 /// The version of the format: fields are only added to it.
@@ -304,6 +306,9 @@ pub(crate) struct Summary {
     pub(crate) failures: Vec<ItemError>,
     /// How many failures there were.
     pub(crate) failures_total: u64,
+    /// How data crossed to another machine.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) lanes: Option<Lanes>,
 }
 
 impl Summary {
@@ -321,6 +326,7 @@ impl Summary {
             entries: Some(entries),
             failures: Vec::new(),
             failures_total: 0,
+            lanes: None,
         }
     }
 }

@@ -1,167 +1,139 @@
-//! Which entries take part: patterns, lists, sizes and ages as one [`Select`].
-
-mod list;
-mod pattern;
+//! What the user typed of patterns, lists, sizes and ages, as rules.
 
 use std::{
     ffi::OsStr,
+    io::Read,
+    os::unix::ffi::OsStrExt,
     path::{Path, PathBuf},
     sync::Arc,
 };
 
-use blit_contract::{Entry, RelPath, Select, Selection, Time};
+use blit_contract::{Name, RelPath, Select, Time};
+use blit_filter::{Filter, check_pattern};
+use blit_wire::{Bounds, PathList, Rules};
 
 use crate::{
     args::{Limits, Patterns},
     errors::{Slug, UserError},
+    ui::shown,
 };
 
-pub(crate) use list::PathList;
-pub(crate) use pattern::PatternSet;
-
-/// The rules of one run.
-#[derive(Debug, Default)]
-pub(crate) struct Filter {
-    anchor: Anchor,
-    exclude: PatternSet,
-    include: PatternSet,
-    list: Option<Arc<PathList>>,
-    bounds: Bounds,
+/// The rules that those flags say.
+///
+/// # Errors
+/// A pattern that is none, a file of patterns that cannot be read, an age before all time.
+pub(crate) fn rules(patterns: &Patterns, limits: &Limits) -> Result<Rules, UserError> {
+    let mut exclude = Vec::new();
+    for file in &patterns.exclude_from {
+        add_file(&mut exclude, file)?;
+    }
+    for pattern in &patterns.exclude {
+        exclude.push(typed("--exclude", pattern)?);
+    }
+    let include = patterns.include.iter();
+    Ok(Rules {
+        exclude,
+        include: include
+            .map(|pattern| typed("--include", pattern))
+            .collect::<Result<_, _>>()?,
+        bounds: bounds(limits)?,
+        ..Rules::default()
+    })
 }
 
-/// Where in the tree patterns and lists begin.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub(crate) enum Anchor {
-    /// At the root of the tree: the user named its contents.
-    #[default]
-    Root,
-    /// In the entry that the user named, which is itself taken whatever its name.
-    Entry,
-    /// In each of the entries that the user named, whose own names are looked at, too.
-    Entries,
+/// What a session or listing is to ask: nothing if everything takes part.
+pub(crate) fn compile(rules: &Rules) -> Result<Option<Arc<dyn Select>>, UserError> {
+    Filter::compile(rules).map_err(|error| bad("the patterns together", &error))
 }
 
-/// Sizes and times of files.
-#[derive(Debug, Default)]
-struct Bounds {
-    size_min: Option<u64>,
-    size_max: Option<u64>,
-    modified_min: Option<Time>,
-    modified_max: Option<Time>,
+/// Refuses rules that are too much for another machine.
+pub(crate) fn check_crossing(rules: &Rules) -> Result<(), UserError> {
+    rules.check().map_err(|error| {
+        let message = "these filters are too much to send to another machine";
+        UserError::new(Slug::UsageUnavailable, message)
+            .cause(error.to_string())
+            .unchanged()
+            .next("split them over several runs")
+    })
 }
 
-impl Filter {
-    /// The rules that those flags say.
-    ///
-    /// # Errors
-    /// A pattern that is none, a file of patterns that cannot be read, an age before all time.
-    pub(crate) fn new(patterns: &Patterns, limits: &Limits) -> Result<Self, UserError> {
-        Ok(Self {
-            anchor: Anchor::Root,
-            exclude: PatternSet::new("--exclude", &patterns.exclude, &patterns.exclude_from)?,
-            include: PatternSet::new("--include", &patterns.include, &[])?,
-            list: None,
-            bounds: Bounds::new(limits)?,
-        })
-    }
-
-    /// The same, taking only what is listed.
-    pub(crate) fn with_list(mut self, list: Arc<PathList>) -> Self {
-        self.list = Some(list);
-        self
-    }
-
-    /// The same, beginning there.
-    pub(crate) fn anchored_at(mut self, anchor: Anchor) -> Self {
-        self.anchor = anchor;
-        self
-    }
-
-    /// Whether everything takes part.
-    pub(crate) fn is_empty(&self) -> bool {
-        self.exclude.is_empty()
-            && self.include.is_empty()
-            && self.list.is_none()
-            && self.bounds.is_empty()
-    }
-
-    /// What becomes of an entry at that path, which begins where the patterns do.
-    fn judge(&self, path: &Path, entry: &Entry) -> Selection {
-        let is_directory = entry.is_directory();
-        if self.exclude.matches(path, is_directory) {
-            return Selection::Skip;
-        }
-        if !is_directory {
-            let is_included = self.include.is_empty() || self.include.matches_below(path);
-            if !is_included || !self.bounds.hold(entry) {
-                return Selection::Skip;
-            }
-        }
-        match &self.list {
-            Some(list) => list.select(path.as_os_str(), is_directory),
-            None => Selection::Take,
-        }
-    }
+/// Reads the list in `file`; `-` is standard input.
+pub(crate) fn read_list(file: &Path) -> Result<PathList, UserError> {
+    let mut bytes = Vec::new();
+    let read = match file.as_os_str() == "-" {
+        true => std::io::stdin().lock().read_to_end(&mut bytes),
+        false => std::fs::File::open(file).and_then(|mut open| open.read_to_end(&mut bytes)),
+    };
+    read.map_err(|error| unreadable("--files-from", file, &error))?;
+    parse_list(&bytes)
 }
 
-impl Select for Filter {
-    fn select(&self, directory: &RelPath, entry: &Entry) -> Selection {
-        let own_name = || path_of(&[entry.name.as_bytes()]);
-        let is_named = directory.is_root() && self.anchor != Anchor::Root;
-        match self.anchor {
-            Anchor::Entry if is_named && entry.is_directory() => Selection::Take,
-            Anchor::Entries if is_named && entry.is_directory() => {
-                match self.exclude.matches(&own_name(), true) {
-                    true => Selection::Skip,
-                    false => Selection::Take,
-                }
-            }
-            _ if is_named => self.judge(&own_name(), entry),
-            anchor => {
-                let mut names: Vec<&[u8]> = directory
-                    .components()
-                    .into_iter()
-                    .skip(usize::from(anchor != Anchor::Root))
-                    .map(|name| name.as_bytes())
-                    .collect();
-                names.push(entry.name.as_bytes());
-                self.judge(&path_of(&names), entry)
-            }
-        }
-    }
+/// Paths that end in NUL if there is any NUL, otherwise in a line feed.
+fn parse_list(bytes: &[u8]) -> Result<PathList, UserError> {
+    let end = if bytes.contains(&0) { 0 } else { b'\n' };
+    bytes.split(|byte| *byte == end).map(listed).collect()
 }
 
-impl Bounds {
-    fn new(limits: &Limits) -> Result<Self, UserError> {
-        let now = jiff::Zoned::now();
-        let moment = |flag: &str, age: &Option<blit_config::Age>| {
-            let Some(age) = age else { return Ok(None) };
-            let at = age.moment(&now).ok_or_else(|| {
-                UserError::new(Slug::UsageFlag, format!("{flag} is before all time")).unchanged()
-            })?;
-            Ok(Some(time_of(at)))
-        };
-        Ok(Self {
-            size_min: limits.min_size.map(|size| size.bytes),
-            size_max: limits.max_size.map(|size| size.bytes),
-            modified_min: moment("--newer-than", &limits.newer_than)?,
-            modified_max: moment("--older-than", &limits.older_than)?,
-        })
+/// A listed path; `.` and doubled slashes say nothing.
+fn listed(line: &[u8]) -> Result<RelPath, UserError> {
+    let bad = |why: &str| {
+        let shown = shown(OsStr::from_bytes(line));
+        UserError::new(
+            Slug::FilterSyntax,
+            format!("--files-from: \"{shown}\" {why}"),
+        )
+        .unchanged()
+    };
+    if line.starts_with(b"/") {
+        return Err(bad("is not relative to the source"));
     }
+    let names = line.split(|byte| *byte == b'/');
+    let names = names.filter(|part| !matches!(*part, b"" | b"."));
+    names
+        .map(|name| Name::new(name).map_err(|_| bad("is not a path below the source")))
+        .collect()
+}
 
-    fn is_empty(&self) -> bool {
-        self.size_min.is_none()
-            && self.size_max.is_none()
-            && self.modified_min.is_none()
-            && self.modified_max.is_none()
-    }
+fn typed(flag: &str, pattern: &OsStr) -> Result<String, UserError> {
+    let text = pattern.to_str().ok_or_else(|| not_text(flag))?;
+    // In a file this would be a comment; nobody types one.
+    let line = match text.strip_prefix('#') {
+        Some(rest) => format!("\\#{rest}"),
+        None => text.to_owned(),
+    };
+    check_pattern(&line).map_err(|error| bad(&format!("{flag} \"{text}\""), &error))?;
+    Ok(line)
+}
 
-    fn hold(&self, entry: &Entry) -> bool {
-        self.size_min.is_none_or(|min| entry.size >= min)
-            && self.size_max.is_none_or(|max| entry.size <= max)
-            && self.modified_min.is_none_or(|min| entry.modified > min)
-            && self.modified_max.is_none_or(|max| entry.modified < max)
+fn add_file(lines: &mut Vec<String>, file: &PathBuf) -> Result<(), UserError> {
+    const FLAG: &str = "--exclude-from";
+    let text = std::fs::read(file).map_err(|error| unreadable(FLAG, file, &error))?;
+    for (at, line) in text.split(|byte| *byte == b'\n').enumerate() {
+        let place = || format!("{FLAG} {}, line {}", shown(file.as_os_str()), at + 1);
+        let line = std::str::from_utf8(line).map_err(|_| not_text(&place()))?;
+        let line = line.trim_end_matches('\r');
+        check_pattern(line).map_err(|error| bad(&place(), &error))?;
+        let is_said = !line.starts_with('#') && !line.trim().is_empty();
+        lines.extend(is_said.then(|| line.to_owned()));
     }
+    Ok(())
+}
+
+fn bounds(limits: &Limits) -> Result<Bounds, UserError> {
+    let now = jiff::Zoned::now();
+    let moment = |flag: &str, age: &Option<blit_config::Age>| {
+        let Some(age) = age else { return Ok(None) };
+        let at = age.moment(&now).ok_or_else(|| {
+            UserError::new(Slug::UsageFlag, format!("{flag} is before all time")).unchanged()
+        })?;
+        Ok(Some(time_of(at)))
+    };
+    Ok(Bounds {
+        size_min: limits.min_size.map(|size| size.bytes),
+        size_max: limits.max_size.map(|size| size.bytes),
+        modified_min: moment("--newer-than", &limits.newer_than)?,
+        modified_max: moment("--older-than", &limits.older_than)?,
+    })
 }
 
 fn time_of(at: jiff::Timestamp) -> Time {
@@ -173,11 +145,121 @@ fn time_of(at: jiff::Timestamp) -> Time {
     )
 }
 
-/// The path of raw names: what the matcher asks for. Never shown, never opened.
-fn path_of(names: &[&[u8]]) -> PathBuf {
-    use std::os::unix::ffi::OsStrExt;
-    names.iter().map(|name| OsStr::from_bytes(name)).collect()
+fn unreadable(flag: &str, file: &Path, error: &std::io::Error) -> UserError {
+    let name = shown(file.as_os_str());
+    UserError::new(Slug::FilterSyntax, format!("cannot read {flag} {name}"))
+        .cause(error.to_string())
+        .unchanged()
+}
+
+fn bad(place: &str, error: &blit_filter::BadPattern) -> UserError {
+    UserError::new(Slug::FilterSyntax, format!("{place} is not a pattern"))
+        .cause(error.to_string())
+        .unchanged()
+        .next("blit help filters")
+}
+
+fn not_text(place: &str) -> UserError {
+    UserError::new(Slug::FilterSyntax, format!("{place} is not UTF-8"))
+        .unchanged()
+        .next("match such names with * and ?")
 }
 
 #[cfg(test)]
-mod tests;
+mod tests {
+    use std::ffi::OsString;
+
+    use super::*;
+
+    fn excluding(patterns: &[&str]) -> Patterns {
+        Patterns {
+            exclude: patterns.iter().map(OsString::from).collect(),
+            ..Patterns::default()
+        }
+    }
+
+    #[test]
+    fn a_typed_hash_is_no_comment() {
+        let rules = rules(&excluding(&["#x#"]), &Limits::default()).unwrap();
+        assert_eq!(rules.exclude, ["\\#x#"]);
+    }
+
+    #[test]
+    fn a_broken_pattern_is_a_usage_error_that_names_it() {
+        let error = rules(&excluding(&["a[b"]), &Limits::default()).unwrap_err();
+        assert_eq!(error.slug, Slug::FilterSyntax);
+        assert_eq!(error.message, "--exclude \"a[b\" is not a pattern");
+    }
+
+    #[test]
+    fn a_broken_line_is_named_by_its_file_and_number() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("skip");
+        let read = |text: &str| {
+            std::fs::write(&file, text).unwrap();
+            let exclude_from = vec![file.clone()];
+            let patterns = Patterns {
+                exclude_from,
+                ..excluding(&["last"])
+            };
+            rules(&patterns, &Limits::default())
+        };
+        let good = read("# comment\r\n\n*.o\r\n  \n!keep.o\n").unwrap();
+        assert_eq!(good.exclude, ["*.o", "!keep.o", "last"]);
+        let place = format!("--exclude-from {}, line 2", file.display());
+        let error = read("*.o\na[b\n").unwrap_err();
+        assert_eq!(error.message, format!("{place} is not a pattern"));
+        std::fs::write(&file, b"*.o\n\xff\n").unwrap();
+        let error = add_file(&mut Vec::new(), &file).unwrap_err();
+        assert_eq!(error.message, format!("{place} is not UTF-8"));
+        let error = add_file(&mut Vec::new(), &folder.path().join("none")).unwrap_err();
+        assert_eq!(error.slug, Slug::FilterSyntax);
+    }
+
+    #[test]
+    fn sizes_and_ages_become_bounds() {
+        let limits = Limits {
+            min_size: Some("1".parse().unwrap()),
+            max_size: Some("1KiB".parse().unwrap()),
+            newer_than: Some("2020-01-01".parse().unwrap()),
+            older_than: None,
+        };
+        let bounds = rules(&Patterns::default(), &limits).unwrap().bounds;
+        assert_eq!((bounds.size_min, bounds.size_max), (Some(1), Some(1_024)));
+        let year_2020 = 1_577_836_800;
+        let day = 24 * 60 * 60;
+        let secs = bounds.modified_min.unwrap().secs;
+        assert!(
+            (year_2020 - day..=year_2020 + day).contains(&secs),
+            "{secs}"
+        );
+        assert_eq!(bounds.modified_max, None);
+    }
+
+    #[test]
+    fn a_list_has_lines_or_what_ends_in_nul() {
+        for text in [&b"./a/b\nc\n\nd\xff/\n"[..], b"a/b\0c\0d\xff\0"] {
+            let list = parse_list(text).unwrap();
+            let paths: Vec<Vec<u8>> = list.iter().map(|path| path.to_bytes()).collect();
+            assert_eq!(paths, [&b"a/b"[..], b"c", b"d\xff"]);
+        }
+    }
+
+    #[test]
+    fn a_list_never_leads_out_of_the_source() {
+        for bad in ["/etc/passwd", "../x", "a/../../x"] {
+            let error = parse_list(bad.as_bytes()).unwrap_err();
+            assert_eq!(error.slug, Slug::FilterSyntax, "{bad}");
+        }
+    }
+
+    #[test]
+    fn rules_that_are_too_much_for_another_machine_are_refused_here() {
+        let rules = Rules {
+            exclude: vec!["x".repeat(5_000)],
+            ..Rules::default()
+        };
+        let error = check_crossing(&rules).unwrap_err();
+        assert_eq!(error.slug, Slug::UsageUnavailable);
+    }
+}

@@ -5,7 +5,8 @@ mod rows;
 
 use std::{sync::Arc, time::Instant};
 
-use blit_contract::{Cx, Entry, Error, ErrorKind, ListOptions, RelPath, Side, Store};
+use blit_contract::{Cx, Entry, Error, ErrorKind, ListOptions, RelPath, Select, Side, Store};
+use blit_wire::Rules;
 use futures_util::StreamExt;
 
 use crate::{
@@ -13,6 +14,7 @@ use crate::{
     errors::{Result, cause_of, from_contract, slug_of},
     events::{self, Event, PathField},
     exit::Exit,
+    filter,
     places::{self, Place},
     ui::timestamp,
 };
@@ -27,6 +29,8 @@ pub(crate) struct Tree {
     pub(crate) single: Option<Entry>,
     /// What stands before the paths of its entries.
     pub(crate) prefix: Vec<u8>,
+    /// Which entries are wanted.
+    select: Option<Arc<dyn Select>>,
     place: Place,
     cx: Cx,
     began: Instant,
@@ -35,15 +39,17 @@ pub(crate) struct Tree {
 }
 
 impl Tree {
-    /// Opens the place that was typed.
+    /// Opens the place that was typed, of which those rules choose.
     ///
     /// # Errors
-    /// It is not there, or may not be read.
-    pub(crate) async fn open(app: &App, typed: &std::ffi::OsStr) -> Result<Self> {
+    /// It is not there, or may not be read; the rules are too much for another machine.
+    pub(crate) async fn open(app: &App, typed: &std::ffi::OsStr, rules: Rules) -> Result<Self> {
         let place = Place::parse(&app.registry, typed)?;
         let cx = Cx::new(app.stop.cancel.clone());
+        let select = filter::compile(&rules)?;
         if place.remote.is_some() {
-            return Self::open_remote(place, cx).await;
+            filter::check_crossing(&rules)?;
+            return Self::open_remote(place, cx, (rules, select)).await;
         }
         let (store, single) = match place.split() {
             Some((parent, name)) if !place.path.is_dir() => {
@@ -60,6 +66,7 @@ impl Tree {
             store,
             prefix: prefix(&place, single.is_some()),
             single,
+            select,
             place,
             cx,
             began: Instant::now(),
@@ -68,8 +75,12 @@ impl Tree {
     }
 
     /// Opens a place of another machine.
-    async fn open_remote(place: Place, cx: Cx) -> Result<Self> {
-        let found = places::open_remote(&cx, &place).await?;
+    async fn open_remote(
+        place: Place,
+        cx: Cx,
+        (rules, select): (Rules, Option<Arc<dyn Select>>),
+    ) -> Result<Self> {
+        let found = places::open_remote(&cx, &place, &rules).await?;
         Ok(Self {
             prefix: match &found.single {
                 Some(_) => prefix(&place, true),
@@ -77,6 +88,7 @@ impl Tree {
             },
             store: found.store,
             single: found.single,
+            select,
             place,
             cx,
             began: Instant::now(),
@@ -88,13 +100,14 @@ impl Tree {
     pub(crate) async fn walk(
         &mut self,
         app: &App,
-        options: ListOptions,
+        mut options: ListOptions,
         mut each: impl FnMut(RelPath, Entry) -> Result<bool>,
     ) -> Result<()> {
         if let Some(entry) = self.single.clone() {
             each(RelPath::ROOT.join(entry.name.clone()), entry)?;
             return Ok(());
         }
+        options.select = self.select.clone();
         let store = Arc::clone(&self.store);
         let (cx, root) = (self.cx.clone(), RelPath::ROOT);
         let mut batches = store.list(&cx, &root, options);

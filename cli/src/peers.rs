@@ -2,9 +2,11 @@
 
 use std::{path::PathBuf, sync::Arc};
 
+use blit_bundled::Lanes;
 use blit_config::Paths;
 use blit_contract::{Cx, ErrorKind, Name, RelPath};
 use blit_control::{Client, ConnectError, Identity, InvitationError, KnownPeer, Peers};
+use blit_lanes::MakeLanes;
 
 use blit_wire::Status;
 
@@ -101,13 +103,17 @@ pub(crate) fn unreadable(error: impl std::error::Error) -> UserError {
 ///
 /// # Errors
 /// It is not paired, holds another key, or does not answer.
-pub(crate) async fn connect(host: &str, port: Option<u16>) -> Result<Arc<Client>, UserError> {
+pub(crate) async fn connect(
+    host: &str,
+    port: Option<u16>,
+    lanes: &Arc<Lanes>,
+) -> Result<Arc<Client>, UserError> {
     let (identity, peers) = (identity()?, load()?);
     let Some(peer) = peers.named(host) else {
         return Err(unpaired(host, &peers));
     };
     let addresses = addresses_of(peer, port);
-    let lanes = blit_transport_grpc::dialing;
+    let lanes: Arc<dyn MakeLanes> = Arc::<Lanes>::clone(lanes);
     let connected = Client::connect(&identity, peer.id, &addresses, lanes).await;
     match connected {
         Ok(client) => Ok(Arc::new(client)),
@@ -180,7 +186,7 @@ pub(crate) fn from_connect(host: &str, error: ConnectError) -> UserError {
 
 /// What the machine says of itself.
 pub(crate) async fn status(app: &App, host: &str) -> Result<Status, UserError> {
-    let client = connect(host, None).await?;
+    let client = connect(host, None, &Arc::default()).await?;
     let cx = Cx::new(app.stop.cancel.clone());
     let status = blit_engine::ask_status(&cx, &*client).await;
     status.map_err(|error| from_refusal(host, &error).unchanged())

@@ -11,6 +11,7 @@ use blit_config::{Endpoint, EndpointParser};
 use blit_contract::{Cx, Entry, Name, Peer, RelPath, Side, Store};
 use blit_engine::RemoteStore;
 use blit_registry::{Registry, StoreConfig};
+use blit_wire::Rules;
 
 use crate::{
     errors::{Slug, UserError, from_registry},
@@ -152,13 +153,16 @@ pub(crate) struct Found {
     pub(crate) single: Option<Entry>,
 }
 
-/// Opens a place of another machine as a store.
-pub(crate) async fn open_remote(cx: &Cx, place: &Place) -> Result<Found, UserError> {
+/// Opens a place of another machine as a store that lists what those rules choose.
+pub(crate) async fn open_remote(cx: &Cx, place: &Place, rules: &Rules) -> Result<Found, UserError> {
     let Some(remote) = &place.remote else {
         return Err(place.not_found("path"));
     };
-    let client: Arc<dyn Peer> = peers::connect(&remote.host, remote.port).await?;
-    let open = |at: &RemotePlace| Arc::new(RemoteStore::new(Arc::clone(&client), at.wire()));
+    let client: Arc<dyn Peer> = peers::connect(&remote.host, remote.port, &Arc::default()).await?;
+    let open = |at: &RemotePlace| {
+        let store = RemoteStore::new(Arc::clone(&client), at.wire());
+        Arc::new(store.with_rules(rules.clone()))
+    };
     let store = open(remote);
     let found = store.stat(cx, &RelPath::ROOT).await;
     let found = found.map_err(|error| peers::from_refusal(&place.shown(), &error).unchanged())?;

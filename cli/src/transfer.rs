@@ -13,9 +13,12 @@ mod summary;
 
 use std::{ffi::OsString, path::PathBuf, sync::Arc};
 
+use blit_bundled::Lanes;
 use blit_contract::{Connection, Cx, Hints, RelPath, Side, Store};
 use blit_engine::{Job, Source, Target, Top, Verb};
 use blit_registry::PluginConfig;
+use blit_wire::{Anchor, PathList, Rules};
+use futures_util::StreamExt;
 
 use crate::{
     app::App,
@@ -23,7 +26,7 @@ use crate::{
     errors::{Result, Slug, UserError, from_contract, from_registry},
     events::{self, Event, PathField},
     exit::Exit,
-    filter::{Anchor, Filter, PathList},
+    filter,
     places::{self, Place},
 };
 
@@ -72,6 +75,8 @@ struct Trip {
     sources: Vec<Place>,
     target: Place,
     legs: Vec<Leg>,
+    /// The ways to other machines.
+    lanes: Arc<Lanes>,
 }
 
 /// Does what was asked, and says how it went.
@@ -99,9 +104,14 @@ impl Trip {
             .map(place)
             .collect::<Result<Vec<_>, _>>()?;
         let target = place(&request.target)?;
+        let lanes = Arc::new(Lanes {
+            only_in_band: request.reading.lanes.force_grpc_data,
+            may_be_clear: request.reading.lanes.allow_cleartext,
+            ..Lanes::default()
+        });
         let legs = if remote::is_remote(&sources, &target) {
             remote::refuse(&request)?;
-            remote::legs(app, &sources, &target).await?
+            remote::legs(app, &sources, &target, &lanes).await?
         } else {
             legs::legs(&sources, &target)?
         };
@@ -110,6 +120,7 @@ impl Trip {
             sources,
             target,
             legs,
+            lanes,
         })
     }
 
@@ -128,37 +139,44 @@ impl Trip {
         }
     }
 
-    /// The paths that the user listed.
-    fn list(&self) -> Result<Option<Arc<PathList>>, UserError> {
+    /// What the user said of what takes part.
+    fn rules(&self) -> Result<Rules, UserError> {
+        let mut rules = filter::rules(&self.request.patterns, &self.request.limits)?;
         let file = self.request.files_from.as_deref();
-        Ok(file.map(PathList::read).transpose()?.map(Arc::new))
+        rules.list = file.map(filter::read_list).transpose()?;
+        if self.legs.iter().any(|leg| leg.remote.is_some()) {
+            filter::check_crossing(&rules)?;
+        }
+        Ok(rules)
     }
 
-    /// The rules of selection in a leg.
-    fn filter(&self, leg: &Leg, list: Option<&Arc<PathList>>) -> Result<Filter, UserError> {
+    /// The rules as they hold in a leg.
+    fn rules_in(&self, leg: &Leg, rules: &Rules) -> Rules {
         let anchor = match leg.top {
             Top::Contents => Anchor::Root,
             Top::Names(_) if self.sources.len() == 1 => Anchor::Entry,
             Top::Names(_) => Anchor::Entries,
         };
-        let filter = Filter::new(&self.request.patterns, &self.request.limits)?;
-        let filter = filter.anchored_at(anchor);
-        Ok(match list {
-            Some(list) => filter.with_list(Arc::clone(list)),
-            None => filter,
-        })
+        Rules {
+            anchor,
+            ..rules.clone()
+        }
     }
 
     /// Runs one session after the other, up to the first that stops.
     async fn go(&self, app: &App) -> Result<Outcome> {
-        let list = self.list()?;
+        let rules = self.rules()?;
         let mut listener = Listener::new(app, self);
         for (at, leg) in self.legs.iter().enumerate() {
             let is_last = at + 1 == self.legs.len();
+            let rules = self.rules_in(leg, &rules);
             let has_stopped = match &leg.remote {
-                Some(end) => remote::follow(app, self, leg, end, &mut listener, is_last).await?,
+                Some(end) => {
+                    let way = remote::Way { leg, end, rules };
+                    remote::follow(app, self, way, &mut listener, is_last).await?
+                }
                 None => {
-                    let job = self.job(app, leg, list.as_ref(), &mut listener).await?;
+                    let job = self.job(app, leg, &rules, &mut listener).await?;
                     listener.follow(blit_engine::run(job), is_last).await
                 }
             };
@@ -173,7 +191,7 @@ impl Trip {
         &self,
         app: &App,
         leg: &Leg,
-        list: Option<&Arc<PathList>>,
+        rules: &Rules,
         listener: &mut Listener<'_>,
     ) -> Result<Job> {
         let request = &self.request;
@@ -189,13 +207,10 @@ impl Trip {
                 None => config,
             }
         })?;
-        let filter = self.filter(leg, list)?;
-        if let Some(list) = list {
+        if let Some(list) = &rules.list {
             check_list(app, list, &*source, &leg.top).await?;
         }
-        if !filter.is_empty() {
-            options.select = Some(Arc::new(filter));
-        }
+        options.select = filter::compile(rules)?;
         let planner = app.planner()?;
         let connections = connect(app).await?;
         let source = Source {
@@ -220,6 +235,9 @@ impl Trip {
     }
 }
 
+/// How many listed paths are looked at together: another machine is a round trip away.
+const LOOKS: usize = 16;
+
 /// A listed path that is not there is an error before anything is changed.
 async fn check_list(app: &App, list: &PathList, source: &dyn Store, top: &Top) -> Result<()> {
     let cx = Cx::new(app.stop.cancel.clone());
@@ -230,25 +248,33 @@ async fn check_list(app: &App, list: &PathList, source: &dyn Store, top: &Top) -
             .map(|name| RelPath::ROOT.join(name.source.clone()))
             .collect(),
     };
-    for path in list.paths() {
-        let mut is_there = false;
-        for top in &tops {
+    let (cx, tops) = (&cx, &tops);
+    let looks = list.iter().map(|path| async move {
+        for top in tops {
             let whole = path
                 .components()
                 .into_iter()
                 .fold(top.clone(), |whole, name| whole.join(name.clone()));
-            is_there |= matches!(source.stat(&cx, &whole).await, Ok(Some(_)));
+            if matches!(source.stat(cx, &whole).await, Ok(Some(_))) {
+                return None;
+            }
         }
-        if !is_there {
-            return Err(UserError::new(
-                Slug::PathNotFound,
-                format!("the source has no {path}, which --files-from lists"),
-            )
-            .unchanged()
-            .into());
-        }
+        Some(path)
+    });
+    // In order, so that the first that is missing is the one that is told.
+    let looks = futures_util::stream::iter(looks).buffered(LOOKS);
+    match std::pin::pin!(looks.filter_map(std::future::ready))
+        .next()
+        .await
+    {
+        None => Ok(()),
+        Some(path) => Err(UserError::new(
+            Slug::PathNotFound,
+            format!("the source has no {path}, which --files-from lists"),
+        )
+        .unchanged()
+        .into()),
     }
-    Ok(())
 }
 
 /// The two ends of a connection inside this process.

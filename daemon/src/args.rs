@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::{Parser, Subcommand};
 
 /// Export trees to paired machines
-#[derive(Debug, Parser)]
+#[derive(Debug, Clone, Parser)]
 #[command(name = "blit-daemon", version, args_conflicts_with_subcommands = false)]
 pub(crate) struct Args {
     #[command(subcommand)]

@@ -1,27 +1,28 @@
-//! What the daemon is to export, and where: flags over `daemon.toml`.
+//! What the daemon is to export, to whom, and where: command line over environment over files.
 
 use std::{
     collections::BTreeSet,
-    io,
+    ffi::OsString,
+    fs,
     path::{Path, PathBuf},
+    time::Duration,
 };
 
-use blit_config::Paths;
+use blit_config::{ConfigError, Layers, Origin, Paths, Row, Size};
 use blit_wire::Access;
-use eyre::WrapErr;
-use serde::Deserialize;
 
-use crate::args::Args;
-
-/// The port of control and data.
-const PORT: u16 = 9_031;
+use crate::{
+    access::Networks,
+    args::Args,
+    failure::Failure,
+    settings::{
+        AccessMode, AuditNames, KEYS, LogLevel, ModuleAccess, ModuleAudit, ModuleOwner,
+        ModuleSecurity, ModuleSettings, Reserve, Settings,
+    },
+};
 
 const SYSTEM_FILE: &str = "/etc/blit/daemon.toml";
-
-/// What is wrong with what was configured.
-#[derive(Debug, thiserror::Error)]
-#[error("{0}")]
-pub(crate) struct BadConfig(pub(crate) String);
+const SYSTEM_FOLDER: &str = "/etc/blit/daemon.d";
 
 /// What holds.
 #[derive(Debug, Clone)]
@@ -29,6 +30,13 @@ pub(crate) struct Config {
     pub(crate) name: String,
     pub(crate) listen: Vec<String>,
     pub(crate) state: PathBuf,
+    pub(crate) stop_timeout: Duration,
+    /// Whether machines that are not paired may use what is for all.
+    pub(crate) is_open: bool,
+    pub(crate) allow_from: Networks,
+    pub(crate) audit_size: Size,
+    pub(crate) audit_names: AuditNames,
+    pub(crate) log: LogLevel,
     pub(crate) modules: Vec<ModuleConfig>,
 }
 
@@ -43,163 +51,193 @@ pub(crate) struct ModuleConfig {
     pub(crate) peers: Vec<String>,
     /// Whether owners and modes of a peer's files are kept as they are.
     pub(crate) keeps_owner: bool,
+    pub(crate) min_free: Reserve,
+    pub(crate) is_optional: bool,
+    /// Whether changes are refused while nobody can write down that they are made.
+    pub(crate) needs_audit: bool,
+    /// Where data may cross in clear, if the other side agrees; nowhere by itself.
+    pub(crate) trusted: Networks,
 }
 
-#[derive(Debug, Default, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct File {
-    #[serde(default)]
-    daemon: DaemonSection,
-    #[serde(default)]
-    module: Vec<ModuleSection>,
+/// What was said, wherever; it can be read again.
+#[derive(Debug, Clone)]
+pub(crate) struct Sources {
+    args: Args,
+    environment: Vec<(OsString, OsString)>,
+    /// The file, and the folder of files that add to it.
+    file: PathBuf,
+    folder: Option<PathBuf>,
 }
 
-#[derive(Debug, Default, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct DaemonSection {
-    name: Option<String>,
-    listen: Option<Vec<String>>,
-    state_dir: Option<PathBuf>,
-}
-
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct ModuleSection {
-    name: String,
-    path: PathBuf,
-    #[serde(default)]
-    access: AccessWord,
-    #[serde(default)]
-    comment: String,
-    #[serde(default = "all_peers")]
-    peers: Vec<String>,
-    #[serde(default)]
-    owner: OwnerWord,
-}
-
-#[derive(Debug, Default, Clone, Copy, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-enum AccessWord {
-    AddOnly,
-    #[default]
-    ReadOnly,
-    ReadWrite,
-}
-
-#[derive(Debug, Default, Clone, Copy, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-enum OwnerWord {
-    #[default]
-    Daemon,
-    Preserve,
-}
-
-fn all_peers() -> Vec<String> {
-    vec!["*".to_owned()]
-}
-
-/// Reads what holds.
-pub(crate) fn load(args: &Args) -> eyre::Result<Config> {
-    let file = read(args.config.as_deref())?;
-    let mut modules: Vec<ModuleConfig> = file.module.into_iter().map(from_section).collect();
-    for typed in &args.modules {
-        modules.push(from_typed(typed)?);
+impl Sources {
+    /// What this process was started with.
+    pub(crate) fn of_this_process(args: Args) -> Self {
+        Self {
+            file: args.config.clone().unwrap_or_else(|| SYSTEM_FILE.into()),
+            // A file that was named stands alone.
+            folder: args.config.is_none().then(|| SYSTEM_FOLDER.into()),
+            environment: std::env::vars_os().collect(),
+            args,
+        }
     }
+
+    /// Reads what holds.
+    pub(crate) fn load(&self) -> Result<Config, Failure> {
+        let mut layers = Layers::new(&KEYS);
+        layers.file(&self.file, self.args.config.is_some())?;
+        for file in drop_ins(self.folder.as_deref())? {
+            layers.file(&file, true)?;
+        }
+        layers.environment(&self.environment)?;
+        let listen = (!self.args.listen.is_empty()).then_some(&self.args.listen);
+        layers.flag("daemon.listen", "--listen", listen)?;
+        layers.flag("daemon.name", "--name", self.args.name.as_ref())?;
+        let state = self.args.state_dir.as_ref();
+        let settings: Settings = layers.values()?;
+        let state = match (state, &settings.daemon.state_dir) {
+            (Some(state), _) => state.clone(),
+            (None, Some(state)) => state.into(),
+            (None, None) => usual_state()?,
+        };
+        let name = settings.daemon.name.clone().unwrap_or_else(host_name);
+        if name.is_empty() || name.len() > 63 {
+            return Err(wrong(
+                "daemon.name",
+                layers.origin("daemon.name"),
+                "a name has 1 to 63 bytes".to_owned(),
+            ));
+        }
+        let allow_from = Networks::read(&settings.access.allow_from)
+            .map_err(|why| wrong("access.allow_from", layers.origin("access.allow_from"), why))?;
+        Ok(Config {
+            name,
+            listen: settings.daemon.listen,
+            state,
+            stop_timeout: settings.daemon.stop_timeout.duration,
+            is_open: settings.access.mode == AccessMode::Open,
+            allow_from,
+            audit_size: settings.audit.max_size,
+            audit_names: settings.audit.names,
+            log: settings.log.level,
+            modules: modules(layers.rows("module")?, &self.args.modules)?,
+        })
+    }
+}
+
+/// The files of the folder that add to the first one, in the order of their names.
+fn drop_ins(folder: Option<&Path>) -> Result<Vec<PathBuf>, Failure> {
+    let Some(folder) = folder.filter(|folder| folder.exists()) else {
+        return Ok(Vec::new());
+    };
+    let failed = |source| ConfigError::File {
+        file: folder.to_owned(),
+        source,
+    };
+    let mut files = Vec::new();
+    for entry in fs::read_dir(folder).map_err(failed)? {
+        let path = entry.map_err(failed)?.path();
+        if path.extension().is_some_and(|it| it == "toml") {
+            files.push(path);
+        }
+    }
+    files.sort();
+    Ok(files)
+}
+
+fn modules(
+    written: Vec<(ModuleSettings, Row)>,
+    typed: &[String],
+) -> Result<Vec<ModuleConfig>, Failure> {
+    let mut all: Vec<(ModuleSettings, Option<Row>)> = Vec::new();
+    all.extend(written.into_iter().map(|(it, row)| (it, Some(row))));
+    for typed in typed {
+        all.push((from_typed(typed)?, None));
+    }
+    let mut modules = Vec::new();
     let mut names = BTreeSet::new();
-    for module in &modules {
-        check_name(&module.name)?;
-        if !module.path.is_absolute() {
-            let (name, path) = (&module.name, module.path.display());
-            return Err(bad(format!(
-                "module {name}: {path} is not an absolute path"
-            )));
+    for (settings, row) in all {
+        let refuse = |key: &str, why: String| {
+            let origin = row.as_ref().map(|row| row.origin(key));
+            let origin = origin.unwrap_or(Origin::Flag("--module"));
+            wrong(&format!("module.{key}"), origin, why)
+        };
+        check_name(&settings.name).map_err(|why| refuse("name", why))?;
+        if !names.insert(settings.name.clone()) {
+            let why = format!("two modules are called {}", settings.name);
+            return Err(refuse("name", why));
         }
-        if !names.insert(&module.name) {
-            return Err(bad(format!("two modules are called {}", module.name)));
-        }
+        modules.push(from_settings(settings).map_err(|(key, why)| refuse(key, why))?);
     }
-    let named = args.name.clone().or(file.daemon.name);
-    let listen = match args.listen.is_empty() {
-        true => file.daemon.listen,
-        false => Some(args.listen.clone()),
-    };
-    let state = args.state_dir.clone().or(file.daemon.state_dir);
-    Ok(Config {
-        name: named.unwrap_or_else(host_name),
-        listen: listen.unwrap_or_else(|| vec![format!("[::]:{PORT}")]),
-        state: match state {
-            Some(state) => state,
-            None => usual_state()?,
+    Ok(modules)
+}
+
+/// Or the key that is wrong, and why.
+fn from_settings(settings: ModuleSettings) -> Result<ModuleConfig, (&'static str, String)> {
+    let path = PathBuf::from(&settings.path);
+    if !path.is_absolute() {
+        let why = format!("{} is not an absolute path", path.display());
+        return Err(("path", why));
+    }
+    let trusts = settings.security == ModuleSecurity::TrustedNetwork;
+    if trusts == settings.networks.is_empty() {
+        let why = "security = \"trusted-network\" and networks = [\"192.0.2.0/24\"] go together";
+        return Err(("security", why.to_owned()));
+    }
+    let trusted = Networks::read(&settings.networks).map_err(|why| ("networks", why))?;
+    Ok(ModuleConfig {
+        name: settings.name,
+        path,
+        access: match settings.access {
+            ModuleAccess::AddOnly => Access::AddOnly,
+            ModuleAccess::ReadOnly => Access::ReadOnly,
+            ModuleAccess::ReadWrite => Access::ReadWrite,
         },
-        modules,
+        comment: settings.comment,
+        peers: settings.peers,
+        keeps_owner: settings.owner == ModuleOwner::Preserve,
+        min_free: settings.min_free,
+        is_optional: settings.optional,
+        needs_audit: settings.audit == ModuleAudit::Required,
+        trusted,
     })
-}
-
-fn read(chosen: Option<&Path>) -> eyre::Result<File> {
-    let path = chosen.unwrap_or(Path::new(SYSTEM_FILE));
-    let text = match std::fs::read_to_string(path) {
-        Err(cause) if cause.kind() == io::ErrorKind::NotFound && chosen.is_none() => {
-            return Ok(File::default());
-        }
-        other => other.wrap_err_with(|| bad(format!("cannot read {}", path.display())))?,
-    };
-    // The parser's own words name the line and show it.
-    toml::from_str(&text).map_err(|error| bad(format!("{}: {error}", path.display())))
-}
-
-fn from_section(section: ModuleSection) -> ModuleConfig {
-    ModuleConfig {
-        name: section.name,
-        path: section.path,
-        access: match section.access {
-            AccessWord::AddOnly => Access::AddOnly,
-            AccessWord::ReadOnly => Access::ReadOnly,
-            AccessWord::ReadWrite => Access::ReadWrite,
-        },
-        comment: section.comment,
-        peers: section.peers,
-        keeps_owner: section.owner == OwnerWord::Preserve,
-    }
 }
 
 /// `NAME=PATH[:rw|:add]`.
-fn from_typed(typed: &str) -> eyre::Result<ModuleConfig> {
+fn from_typed(typed: &str) -> Result<ModuleSettings, Failure> {
     let usage = || {
-        bad(format!(
-            "--module {typed}: write NAME=PATH, NAME=PATH:rw or NAME=PATH:add"
-        ))
+        let text = format!("--module {typed}: write NAME=PATH, NAME=PATH:rw or NAME=PATH:add");
+        Failure::config("usage.flag", text)
     };
     let (name, rest) = typed.split_once('=').ok_or_else(usage)?;
     let (path, access) = match rest.rsplit_once(':') {
-        Some((path, "rw")) => (path, Access::ReadWrite),
-        Some((path, "add")) => (path, Access::AddOnly),
-        Some((path, "ro")) => (path, Access::ReadOnly),
-        _ => (rest, Access::ReadOnly),
+        Some((path, "rw")) => (path, "read-write"),
+        Some((path, "add")) => (path, "add-only"),
+        Some((path, "ro")) => (path, "read-only"),
+        _ => (rest, "read-only"),
     };
-    let path = std::path::absolute(path).wrap_err_with(usage)?;
-    Ok(ModuleConfig {
-        name: name.to_owned(),
-        path,
-        access,
-        comment: String::new(),
-        peers: all_peers(),
-        keeps_owner: false,
-    })
+    let path = std::path::absolute(path).map_err(|_| usage())?;
+    let written = serde_json::json!({ "name": name, "path": path, "access": access });
+    serde_json::from_value(written).map_err(|_| usage())
 }
 
-fn check_name(name: &str) -> eyre::Result<()> {
+fn check_name(name: &str) -> Result<(), String> {
     let begins = name.starts_with(|c: char| c.is_ascii_alphabetic());
     let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
     if begins && name.len() <= 63 && name.chars().all(plain) {
         return Ok(());
     }
-    Err(bad(format!(
+    Err(format!(
         "a module cannot be called {name:?}: a letter first, then letters, digits, - _ . and at most 63 of them"
-    )))
+    ))
 }
 
-fn bad(text: String) -> eyre::Report {
-    BadConfig(text).into()
+fn wrong(key: &str, origin: Origin, message: String) -> Failure {
+    let key = key.to_owned();
+    Failure::from(ConfigError::Value {
+        key,
+        origin,
+        message,
+    })
 }
 
 fn host_name() -> String {
@@ -207,55 +245,11 @@ fn host_name() -> String {
     uname.nodename().to_string_lossy().into_owned()
 }
 
-fn usual_state() -> eyre::Result<PathBuf> {
+fn usual_state() -> Result<PathBuf, Failure> {
     let paths = Paths::of_this_user();
-    let paths = paths.ok_or_else(|| bad("no home directory: say --state-dir".to_owned()))?;
-    Ok(paths.daemon_state())
+    let none = || Failure::config("config.value", "no home directory: say --state-dir");
+    Ok(paths.ok_or_else(none)?.daemon_state())
 }
 
 #[cfg(test)]
-mod tests {
-    use clap::Parser;
-
-    use super::*;
-
-    fn loaded(words: &[&str]) -> eyre::Result<Config> {
-        let words = std::iter::once("blit-daemon").chain(words.iter().copied());
-        load(&Args::parse_from(words))
-    }
-
-    #[test]
-    fn modules_are_read_only_unless_they_say_otherwise() {
-        let config = loaded(&[
-            "--config=/dev/null",
-            "--module=a=/srv/a",
-            "--module=b=/srv/b:rw",
-            "--module=c=/srv/c:add",
-        ]);
-        let access: Vec<_> = config.unwrap().modules.iter().map(|it| it.access).collect();
-        assert_eq!(
-            access,
-            [Access::ReadOnly, Access::ReadWrite, Access::AddOnly]
-        );
-    }
-
-    #[test]
-    fn an_unknown_key_is_refused_with_its_line() {
-        let folder = tempfile::tempdir().unwrap();
-        let file = folder.path().join("daemon.toml");
-        std::fs::write(&file, "[daemon]\nname = \"nas\"\nlisen = [\"x\"]\n").unwrap();
-        let error = loaded(&["--config", file.to_str().unwrap()]).unwrap_err();
-        assert!(error.is::<BadConfig>());
-        let text = error.to_string();
-        assert!(text.contains("line 3") && text.contains("lisen"), "{text}");
-    }
-
-    #[test]
-    fn names_that_could_be_paths_or_twice_are_refused() {
-        for module in ["../x=/srv", "=/srv", "1=/srv", "a b=/srv"] {
-            assert!(loaded(&["--config=/dev/null", "--module", module]).is_err());
-        }
-        let twice = ["--config=/dev/null", "--module=a=/x", "--module=a=/y"];
-        assert!(loaded(&twice).is_err());
-    }
-}
+mod tests;

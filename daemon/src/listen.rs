@@ -10,22 +10,15 @@ use tokio::{
     sync::Notify,
 };
 
-use crate::{
-    config::{BadConfig, Config},
-    modules, say,
-    serve::Daemon,
-};
+use crate::{config::Config, failure::Failure, lanes::UnixDoor, modules, say, serve::Daemon};
 
 /// How long sessions may go on after the wish to stop.
 const DRAIN: Duration = Duration::from_secs(60);
 
 /// Serves until SIGTERM or SIGINT.
-pub(crate) fn run(config: Config) -> eyre::Result<()> {
+pub(crate) fn run(config: Config) -> Result<(), Failure> {
     if config.modules.is_empty() {
-        return Err(BadConfig(
-            "nothing to export: blit-daemon --module photos=/srv/photos:rw".to_owned(),
-        )
-        .into());
+        return Err(Failure::config("usage.flag", "nothing to export"));
     }
     tracing_subscriber::fmt()
         .with_writer(std::io::stderr)
@@ -38,7 +31,7 @@ pub(crate) fn run(config: Config) -> eyre::Result<()> {
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()?;
-    runtime.block_on(serve(config))
+    Ok(runtime.block_on(serve(config))?)
 }
 
 async fn serve(config: Config) -> eyre::Result<()> {
@@ -67,7 +60,10 @@ async fn serve(config: Config) -> eyre::Result<()> {
     }
     invite_the_first(&config, &identity, &peers, &addresses)?;
     let stop = Arc::new(Notify::new());
-    let daemon = Arc::new(Daemon::new(config.clone(), modules, peers));
+    let unix = UnixDoor::open(&config.state);
+    let path = unix.as_ref().map(UnixDoor::path);
+    let daemon = Arc::new(Daemon::new(config.clone(), modules, peers, path));
+    let here = unix.map(|unix| tokio::spawn(unix.serve(Arc::clone(&daemon))));
     let mut serving = tokio::task::JoinSet::new();
     for listener in listeners {
         let invitations = Invitations::of(&config.state);
@@ -94,6 +90,9 @@ async fn serve(config: Config) -> eyre::Result<()> {
         }
     }
     stop.notify_waiters();
+    if let Some(here) = here {
+        here.abort();
+    }
     let drained = tokio::time::timeout(DRAIN, daemon.drained()).await;
     if drained.is_err() {
         say("sessions were stopped; running them again continues");

@@ -8,9 +8,8 @@ use blit_contract::{
 };
 use blit_registry::{Registry, StoreConfig};
 use blit_wire::{Access, Module as Shown};
-use eyre::WrapErr;
 
-use crate::config::{BadConfig, ModuleConfig};
+use crate::{config::ModuleConfig, failure::Failure};
 
 /// One exported tree.
 #[derive(Debug)]
@@ -23,25 +22,28 @@ pub(crate) struct Module {
 }
 
 /// Opens all of them.
-pub(crate) fn open(configs: &[ModuleConfig]) -> eyre::Result<Vec<Module>> {
-    let registry = Registry::builtin()?;
+pub(crate) fn open(configs: &[ModuleConfig]) -> Result<Vec<Module>, Failure> {
+    let registry = Registry::builtin().map_err(|error| Failure::bug(&error))?;
     configs
         .iter()
         .map(|config| one(&registry, config))
         .collect()
 }
 
-fn one(registry: &Registry, config: &ModuleConfig) -> eyre::Result<Module> {
+fn one(registry: &Registry, config: &ModuleConfig) -> Result<Module, Failure> {
     let (name, path) = (&config.name, config.path.display());
-    let failed = || BadConfig(format!("module {name}: {path} cannot be exported"));
     let open = |writable| {
         let store = StoreConfig::new(&config.path).with_writable(writable);
-        registry.store("file", &store)
+        let opened = registry.store("file", &store);
+        opened.map_err(|error| {
+            let text = format!("module {name}: {path} cannot be exported");
+            Failure::config("config.value", text).because(&error)
+        })
     };
-    let reading = open(false).wrap_err_with(failed)?;
+    let reading = open(false)?;
     let writing = match config.access {
         Access::ReadOnly => None,
-        Access::AddOnly | Access::ReadWrite => Some(open(true).wrap_err_with(failed)?),
+        Access::AddOnly | Access::ReadWrite => Some(open(true)?),
     };
     Ok(Module {
         config: config.clone(),

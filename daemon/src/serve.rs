@@ -2,23 +2,34 @@
 
 use std::{
     collections::HashMap,
+    io,
+    path::PathBuf,
     sync::Arc,
     time::{Duration, Instant},
 };
 
 use async_trait::async_trait;
 use aws_lc_rs::rand::{SecureRandom, SystemRandom};
-use blit_contract::{Cancel, Cx, Error, ErrorKind, NoHistory, PeerInfo, Result, Store, Stream};
-use blit_control::{Arrivals, KnownPeer, LaneOpening, NodeId, Peers, VerifiedPeer};
+use blit_contract::{
+    Cancel, Cx, Error, ErrorKind, NoHistory, PeerInfo, Result, SecurityClass, Select, SessionGrant,
+    Store, Stream,
+};
+use blit_control::{Arrivals, KnownPeer, LaneOpening, LaneSocket, NodeId, Peers, VerifiedPeer};
 use blit_engine::{Asked, HalfRole, Playing, Source, Subtree, Target, answer_with_store};
+use blit_filter::Filter;
+use blit_lanes::Grant;
 use blit_registry::{PluginConfig, Registry};
 use blit_transport_grpc::Arrived;
-use blit_wire::{Access, Place, Reply, Request, Role, SessionId, SessionRequest, Status, Verb};
+use blit_wire::{
+    Access, LaneWishes, Place, Reply, Request, Role, Rules, SessionId, SessionRequest, Status, Verb,
+};
 use parking_lot::Mutex;
 use tokio::sync::Notify;
 
 use crate::{
+    access::Networks,
     config::Config,
+    lanes::{self, LaneRight},
     modules::{Module, make_directories},
 };
 
@@ -35,6 +46,8 @@ pub(crate) struct Daemon {
     modules: Vec<Module>,
     peers: Mutex<Peers>,
     sessions: Mutex<HashMap<SessionId, Running>>,
+    /// Where clients on this machine bring their lanes.
+    unix: Option<PathBuf>,
     ended: Notify,
     started: Instant,
 }
@@ -42,22 +55,29 @@ pub(crate) struct Daemon {
 struct Running {
     peer: NodeId,
     arrived: Arrived,
+    lanes: LaneRight,
 }
 
 /// Who asks, by the name that the daemon knows.
 struct Caller {
     id: NodeId,
     name: String,
-    address: String,
+    peer: VerifiedPeer,
 }
 
 impl Daemon {
-    pub(crate) fn new(config: Config, modules: Vec<Module>, peers: Peers) -> Self {
+    pub(crate) fn new(
+        config: Config,
+        modules: Vec<Module>,
+        peers: Peers,
+        unix: Option<PathBuf>,
+    ) -> Self {
         Self {
             config,
             modules,
             peers: Mutex::new(peers),
             sessions: Mutex::default(),
+            unix,
             ended: Notify::new(),
             started: Instant::now(),
         }
@@ -80,7 +100,7 @@ impl Daemon {
         Some(Caller {
             id: known.id,
             name: known.name.clone(),
-            address: peer.address().to_owned(),
+            peer: peer.clone(),
         })
     }
 
@@ -120,7 +140,11 @@ impl Daemon {
             Request::Delete { place, .. } => self.module(caller, place)?.for_changing()?,
             _ => return Err(Error::new(ErrorKind::Unsupported, "ask")),
         };
-        answer_with_store(&Cx::default(), asked, &*store, request).await
+        let select = match &request {
+            Request::List { rules, .. } => compiled(rules).await?,
+            _ => None,
+        };
+        answer_with_store(&Cx::default(), asked, &*store, request, select).await
     }
 
     fn status(&self, caller: &Caller) -> Status {
@@ -141,6 +165,7 @@ impl Daemon {
         asked: &mut Asked,
     ) -> Result<()> {
         let module = self.module(caller, &request.place)?;
+        let select = compiled(&request.rules).await?;
         let mut terms = request.terms;
         let changes = !terms.dry_run && terms.verb != Verb::Check;
         let store = match (request.role, terms.verb) {
@@ -160,25 +185,59 @@ impl Daemon {
             }
         }
         let role = self.role(request, store);
-        let mut info = PeerInfo::new(&*caller.address);
-        info.identity = Some(*caller.id.as_bytes());
-        let (connection, arrived) = blit_transport_grpc::serving(info);
-        let running = self.begin(caller.id, arrived)?;
-        asked.reply(Reply::Session(running.id)).await?;
         let planner = Registry::builtin()
             .and_then(|registry| registry.planner(None, &PluginConfig::new()))
             .map_err(|error| {
                 Error::new(ErrorKind::Bug, "open session").because(error.to_string())
             })?;
+        let mut info = PeerInfo::new(caller.peer.address().to_string());
+        info.identity = Some(*caller.id.as_bytes());
+        let (connection, arrived) = blit_transport_grpc::serving(info);
+        let (_running, grant) =
+            self.begin(caller, arrived, (request.lanes, &module.config.trusted))?;
+        asked.reply(Reply::Session(grant)).await?;
         let playing = Playing {
             role,
             terms,
+            select,
             connection,
             planner,
             history: Arc::new(NoHistory),
             cancel: Cancel::default(),
         };
         playing.run(asked).await
+    }
+
+    /// The right of that session to a lane of that class; `peer` is who brings it, where that is proved.
+    pub(crate) fn right(
+        &self,
+        session: &SessionId,
+        peer: Option<NodeId>,
+        class: SecurityClass,
+    ) -> Option<Arc<Grant>> {
+        let sessions = self.sessions.lock();
+        let running = sessions.get(session)?;
+        let is_theirs = peer.is_none_or(|peer| peer == running.peer);
+        running.lanes.grant(class).filter(|_| is_theirs)
+    }
+
+    /// Gives a lane that came as a socket to its session.
+    pub(crate) fn take(&self, bound: io::Result<(LaneOpening, Stream)>) {
+        match bound {
+            Ok((opening, stream)) => {
+                if !self.put(opening, stream) {
+                    tracing::info!("a lane came too late");
+                }
+            }
+            Err(cause) => tracing::info!(%cause, "no lane"),
+        }
+    }
+
+    /// Gives a lane to its session; `false` if that is over, or has as many as it may.
+    fn put(&self, opening: LaneOpening, stream: Stream) -> bool {
+        let sessions = self.sessions.lock();
+        let running = sessions.get(&opening.session);
+        running.is_some_and(|running| running.arrived.put(opening.reverse, stream))
     }
 
     fn role(&self, request: &SessionRequest, store: Arc<dyn Store>) -> HalfRole {
@@ -193,21 +252,50 @@ impl Daemon {
     }
 
     /// Makes room for a session, which ends when the guard is dropped.
-    fn begin(&self, peer: NodeId, arrived: Arrived) -> Result<Guard<'_>> {
+    fn begin(
+        &self,
+        caller: &Caller,
+        arrived: Arrived,
+        (wishes, trusted): (LaneWishes, &Networks),
+    ) -> Result<(Guard<'_>, SessionGrant)> {
         let mut id = SessionId::default();
         SystemRandom::new().fill(&mut id).map_err(|_| {
             Error::new(ErrorKind::Io, "open session").because("the system gives no random numbers")
         })?;
         let mut sessions = self.sessions.lock();
-        let of_peer = sessions.values().filter(|it| it.peer == peer).count();
+        let of_peer = sessions.values().filter(|it| it.peer == caller.id).count();
         if sessions.len() >= SESSIONS_MAX || of_peer >= SESSIONS_OF_PEER_MAX {
             return Err(
                 Error::new(ErrorKind::Busy, "open session").because("as many sessions run as may")
             );
         }
-        sessions.insert(id, Running { peer, arrived });
-        Ok(Guard { daemon: self, id })
+        let lanes = LaneRight::of(&caller.peer, &id, wishes, trusted, self.unix.as_deref());
+        let grant = SessionGrant {
+            id,
+            offers: lanes.offers.clone(),
+        };
+        let running = Running {
+            peer: caller.id,
+            arrived,
+            lanes,
+        };
+        sessions.insert(id, running);
+        Ok((Guard { daemon: self, id }, grant))
     }
+}
+
+/// What a peer's rules choose; compiling them may take a while.
+async fn compiled(rules: &Rules) -> Result<Option<Arc<dyn Select>>> {
+    if rules.is_empty() {
+        return Ok(None);
+    }
+    let rules = rules.clone();
+    let compiling = tokio::task::spawn_blocking(move || Filter::compile(&rules));
+    let compiled = compiling
+        .await
+        .map_err(|error| Error::new(ErrorKind::Bug, "compile rules").because(error.to_string()))?;
+    compiled
+        .map_err(|error| Error::new(ErrorKind::Invalid, "compile rules").because(error.to_string()))
 }
 
 struct Guard<'a> {
@@ -259,11 +347,17 @@ impl Arrivals for Daemon {
         }
     }
 
+    async fn lane_socket(&self, socket: LaneSocket) {
+        let bound = lanes::bind(self, socket).await;
+        self.take(bound);
+    }
+
     fn lane(&self, peer: &VerifiedPeer, opening: LaneOpening, stream: Stream) -> bool {
-        let sessions = self.sessions.lock();
-        let running = sessions.get(&opening.session);
-        running
-            .filter(|running| running.peer == peer.id())
-            .is_some_and(|running| running.arrived.put(opening.reverse, stream))
+        let is_theirs = {
+            let sessions = self.sessions.lock();
+            let running = sessions.get(&opening.session);
+            running.is_some_and(|running| running.peer == peer.id())
+        };
+        is_theirs && self.put(opening, stream)
     }
 }

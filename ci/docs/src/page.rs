@@ -24,6 +24,7 @@ pub struct Page {
 pub fn pages(root: &Path) -> eyre::Result<Vec<Page>> {
     let table = fs::read_to_string(root.join(blit_tidy::TABLE)).wrap_err(blit_tidy::TABLE)?;
     let mut pages = man::pages(&blit_cli::command())?;
+    pages.extend(man::pages(&blit_daemon::command())?);
     pages.push(Page {
         path: blit_tidy::PAGE.to_owned(),
         text: blit_tidy::page(&table)?,
@@ -31,6 +32,14 @@ pub fn pages(root: &Path) -> eyre::Result<Vec<Page>> {
     pages.push(Page {
         path: "docs/schema/events.v1.json".to_owned(),
         text: blit_cli::schema(),
+    });
+    pages.push(Page {
+        path: "docs/schema/daemon.v1.json".to_owned(),
+        text: blit_daemon::schema(),
+    });
+    pages.push(Page {
+        path: "docs/daemon.md".to_owned(),
+        text: blit_daemon::page(),
     });
     Ok(pages)
 }

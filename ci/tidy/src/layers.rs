@@ -21,22 +21,28 @@ const LAYERS: &[Layer] = &[
     layer("core/config", &["core/contract", "core/registry"]),
     layer("core/plan", &["core/contract", "core/registry"]),
     layer("core/wire", &["core/contract", "core/registry"]),
+    layer("core/lanes", &["core/contract"]),
     layer(
         "core/history",
         &["core/config", "core/contract", "core/plan"],
     ),
     layer("core/host", &["core/contract", "sdk/abi"]),
     layer("sdk/rust", &["core/contract", "sdk/abi"]),
+    layer("core/filter", &["core/contract", "core/wire"]),
     layer("core/engine", &["core/contract", "core/plan", "core/wire"]),
     layer(
         "core/control",
-        &["core/config", "core/contract", "core/wire"],
+        &["core/config", "core/contract", "core/lanes", "core/wire"],
     ),
-    layer("transports/*", &["core/contract", "core/registry"]),
+    layer(
+        "transports/*",
+        &["core/contract", "core/lanes", "core/registry"],
+    ),
     layer(
         "plugins/bundled",
         &[
             "core/contract",
+            "core/lanes",
             // The default planner is a plugin like any other, though it is at home in core.
             "core/plan",
             "core/registry",
@@ -50,10 +56,10 @@ const LAYERS: &[Layer] = &[
         &["core/contract", "core/host", "core/registry"],
     ),
     // It knows every decoder, and nobody knows it.
-    layer("conformance/fuzz", &["core/*", "daemon"]),
-    // The in-band transport rides on the control connection, which only these two have.
-    layer("cli", &["core/*", "plugins/bundled", "transports/grpc"]),
-    layer("daemon", &["core/*", "plugins/bundled", "transports/grpc"]),
+    layer("conformance/fuzz", &["core/*"]),
+    layer("cli", &["core/*", "plugins/bundled"]),
+    // The daemon is where lanes arrive: its transports are those that `plugins/bundled` dials.
+    layer("daemon", &["core/*", "plugins/bundled", "transports/*"]),
     layer("ci/*", &["ci/*", "cli", "conformance", "daemon"]),
 ];
 

@@ -3,7 +3,7 @@
 use std::{ffi::OsString, path::PathBuf};
 
 use blit_config::{DeleteLimit, Period};
-use clap::{Args, ValueEnum, ValueHint};
+use clap::{Args, ValueEnum, ValueHint, builder::FalseyValueParser};
 
 use super::{Limits, Patterns};
 
@@ -135,6 +135,20 @@ pub(crate) struct Reading {
     /// Say what happens to each entry, one a line
     #[arg(short, long)]
     pub(crate) itemize: bool,
+    #[command(flatten)]
+    pub(crate) lanes: LaneArgs,
+}
+
+/// How data crosses to another machine.
+#[derive(Debug, Clone, Copy, Default, Args)]
+#[command(next_help_heading = "Other machines")]
+pub(crate) struct LaneArgs {
+    /// Let data cross in clear where the module over there allows it, too (never over the Internet)
+    #[arg(long)]
+    pub(crate) allow_cleartext: bool,
+    /// Send data through the control connection only, for sites that let nothing else pass
+    #[arg(long, env = "BLIT_FORCE_GRPC_DATA", value_parser = FalseyValueParser::new())]
+    pub(crate) force_grpc_data: bool,
 }
 
 /// How trees are written.

@@ -1,9 +1,6 @@
 //! `blit du`: the size of each directory.
 
-use std::{
-    collections::{HashMap, HashSet},
-    sync::Arc,
-};
+use std::collections::{HashMap, HashSet};
 
 use blit_contract::{Entry, ListOptions, RelPath, Time};
 
@@ -13,7 +10,7 @@ use crate::{
     errors::Result,
     events::{self, PathField},
     exit::Exit,
-    filter::Filter,
+    filter,
     listing::{Row, RowWriter, Tree},
     units,
 };
@@ -27,12 +24,9 @@ struct Sum {
 }
 
 pub(super) async fn run(app: &App, args: DuArgs) -> Result<Exit> {
-    let filter = Filter::new(&args.patterns, &Limits::default())?;
-    let mut tree = Tree::open(app, &args.path).await?;
-    let mut options = ListOptions::recursive().with_one_file_system(args.one_file_system);
-    if !filter.is_empty() {
-        options = options.with_select(Arc::new(filter));
-    }
+    let rules = filter::rules(&args.patterns, &Limits::default())?;
+    let mut tree = Tree::open(app, &args.path, rules).await?;
+    let options = ListOptions::recursive().with_one_file_system(args.one_file_system);
     let depth_max = if args.recursive { u32::MAX } else { 1 };
     let mut sums: HashMap<RelPath, Sum> = HashMap::from([(RelPath::ROOT, Sum::default())]);
     let mut seen = HashSet::new();

@@ -1,6 +1,6 @@
 //! `blit find`: entries by name, size and age.
 
-use std::{ffi::OsStr, os::unix::ffi::OsStrExt, path::Path, sync::Arc};
+use std::{ffi::OsStr, os::unix::ffi::OsStrExt, path::Path};
 
 use blit_contract::{Entry, ListOptions, RelPath};
 use globset::{GlobBuilder, GlobMatcher};
@@ -10,19 +10,16 @@ use crate::{
     args::FindArgs,
     errors::{Result, Slug, UserError},
     exit::Exit,
-    filter::Filter,
+    filter,
     listing::{Row, RowWriter, Tree, entry_event, long},
     ui::shown,
 };
 
 pub(super) async fn run(app: &App, args: FindArgs) -> Result<Exit> {
     let glob = args.glob.as_deref().map(Glob::new).transpose()?;
-    let filter = Filter::new(&args.patterns, &args.limits)?;
-    let mut tree = Tree::open(app, &args.path).await?;
-    let mut options = ListOptions::recursive().with_one_file_system(args.one_file_system);
-    if !filter.is_empty() {
-        options = options.with_select(Arc::new(filter));
-    }
+    let rules = filter::rules(&args.patterns, &args.limits)?;
+    let mut tree = Tree::open(app, &args.path, rules).await?;
+    let options = ListOptions::recursive().with_one_file_system(args.one_file_system);
     // Sizes, ages and includes are said of files; directories are only on the way.
     let files_only = args.limits.is_some() || !args.patterns.include.is_empty();
     let mut rows = RowWriter::new(&app.ui, &args.rows);

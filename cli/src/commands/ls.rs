@@ -1,6 +1,7 @@
 //! `blit ls`: the entries of a directory.
 
 use blit_contract::ListOptions;
+use blit_wire::Rules;
 
 use crate::{
     app::App,
@@ -11,7 +12,7 @@ use crate::{
 };
 
 pub(super) async fn run(app: &App, args: LsArgs) -> Result<Exit> {
-    let mut tree = Tree::open(app, &args.path).await?;
+    let mut tree = Tree::open(app, &args.path, Rules::default()).await?;
     let options = match args.recursive {
         true => ListOptions::recursive(),
         false => ListOptions::flat(),

@@ -87,6 +87,8 @@ slugs! {
     NameConflict = "name.conflict" => Partial,
     /// A name or file is too large for the target.
     NameTooLarge = "name.too_large" => Partial,
+    /// Data could not go the best way to another machine, and went another; no failure.
+    NetFallback = "net.fallback" => Ok,
     /// What this version cannot reach, or not in this way.
     NetUnavailable = "net.unavailable" => Unreachable,
     /// A machine does not answer, or the connection to it was lost.

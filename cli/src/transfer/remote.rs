@@ -6,14 +6,18 @@ use std::{
     time::{Duration, Instant},
 };
 
-use blit_contract::{Cx, Entry, Name, RelPath, Side, Store};
+use blit_bundled::Lanes;
+use blit_contract::{Cx, Entry, Name, Peer, RelPath, Side, Store};
 use blit_control::Client;
 use blit_engine::{HalfRole, RemoteJob, RemoteStore, Source, Target, Top, TopName};
+use blit_lanes::same_machine_proof;
+use blit_wire::{LaneWishes, PathList, Rules};
 
 use super::{Request, Trip, ask, legs, legs::Leg, listen::Listener, options};
 use crate::{
     app::App,
     errors::{Changed, Result, Slug, UserError},
+    filter,
     peers::{self, RemotePlace},
     places::{self, Place},
 };
@@ -27,6 +31,20 @@ pub(crate) struct RemoteEnd {
     directory: RemotePlace,
 }
 
+impl RemoteEnd {
+    fn store(&self) -> Arc<dyn Store> {
+        let peer: Arc<dyn Peer> = Arc::<Client>::clone(&self.client);
+        Arc::new(RemoteStore::new(peer, self.directory.wire()))
+    }
+}
+
+/// A leg with another machine.
+pub(super) struct Way<'a> {
+    pub(super) leg: &'a Leg,
+    pub(super) end: &'a RemoteEnd,
+    pub(super) rules: Rules,
+}
+
 /// Whether any of the places is on another machine.
 pub(super) fn is_remote(sources: &[Place], target: &Place) -> bool {
     target.remote.is_some() || sources.iter().any(|source| source.remote.is_some())
@@ -34,20 +52,14 @@ pub(super) fn is_remote(sources: &[Place], target: &Place) -> bool {
 
 /// Refuses what sessions with a daemon cannot do yet.
 pub(super) fn refuse(request: &Request) -> Result<(), UserError> {
-    let missing = [
-        (!request.patterns.is_empty(), "filters"),
-        (request.limits.is_some(), "limits of size and age"),
-        (request.files_from.is_some(), "--files-from"),
-        (request.backup_dir.is_some(), "--backup-dir"),
-    ];
-    match missing.into_iter().find(|(is_used, _)| *is_used) {
-        None => Ok(()),
-        Some((_, what)) => Err(UserError::new(
+    match request.backup_dir.is_some() {
+        false => Ok(()),
+        true => Err(UserError::new(
             Slug::UsageUnavailable,
-            format!("{what} cannot be used with another machine yet"),
+            "--backup-dir cannot be used with another machine yet",
         )
         .unchanged()
-        .next("run the command without them")),
+        .next("run the command without it")),
     }
 }
 
@@ -55,13 +67,18 @@ pub(super) fn refuse(request: &Request) -> Result<(), UserError> {
 ///
 /// # Errors
 /// Both sides are elsewhere, or the sources are not there.
-pub(super) async fn legs(app: &App, sources: &[Place], target: &Place) -> Result<Vec<Leg>> {
+pub(super) async fn legs(
+    app: &App,
+    sources: &[Place],
+    target: &Place,
+    lanes: &Arc<Lanes>,
+) -> Result<Vec<Leg>> {
     match (&target.remote, sources) {
         (Some(there), _) if sources.iter().all(|source| source.remote.is_none()) => {
-            push(app, sources, target, there).await
+            push(app, sources, (target, there), lanes).await
         }
         (None, [source]) => match &source.remote {
-            Some(there) => Ok(vec![pull(app, source, there, target).await?]),
+            Some(there) => Ok(vec![pull(app, (source, there), target, lanes).await?]),
             None => Err(mixed().into()),
         },
         _ => Err(mixed().into()),
@@ -80,10 +97,10 @@ fn mixed() -> UserError {
 async fn push(
     app: &App,
     sources: &[Place],
-    target: &Place,
-    there: &RemotePlace,
+    (target, there): (&Place, &RemotePlace),
+    lanes: &Arc<Lanes>,
 ) -> Result<Vec<Leg>> {
-    let client = peers::connect(&there.host, there.port).await?;
+    let client = peers::connect(&there.host, there.port, lanes).await?;
     let found = look(app, &client, there).await?;
     let is_directory = found.as_ref().is_some_and(Entry::is_directory);
     // What the slash rule asks of the destination: whether it is a directory.
@@ -115,8 +132,13 @@ async fn push(
     Ok(legs.collect())
 }
 
-async fn pull(app: &App, source: &Place, there: &RemotePlace, target: &Place) -> Result<Leg> {
-    let client = peers::connect(&there.host, there.port).await?;
+async fn pull(
+    app: &App,
+    (source, there): (&Place, &RemotePlace),
+    target: &Place,
+    lanes: &Arc<Lanes>,
+) -> Result<Leg> {
+    let client = peers::connect(&there.host, there.port, lanes).await?;
     let found = look(app, &client, there).await?;
     let found = found.ok_or_else(|| {
         UserError::new(
@@ -168,7 +190,7 @@ fn named(name: Name, found: &Entry, target: &Place) -> (TopName, PathBuf) {
 }
 
 async fn look(app: &App, client: &Arc<Client>, place: &RemotePlace) -> Result<Option<Entry>> {
-    let peer: Arc<dyn blit_contract::Peer> = Arc::<Client>::clone(client);
+    let peer: Arc<dyn Peer> = Arc::<Client>::clone(client);
     let store = RemoteStore::new(peer, place.wire());
     let cx = Cx::new(app.stop.cancel.clone());
     let found = store.stat(&cx, &RelPath::ROOT).await;
@@ -183,15 +205,17 @@ const RETRY_PAUSE: Duration = Duration::from_secs(1);
 pub(super) async fn follow(
     app: &App,
     trip: &Trip,
-    leg: &Leg,
-    end: &RemoteEnd,
+    way: Way<'_>,
     listener: &mut Listener<'_>,
     is_last: bool,
 ) -> Result<bool> {
     let retry_for = app.settings().transfer.retry_for.duration;
-    let mut end = end.clone();
+    if let Some(list) = &way.rules.list {
+        check_list(app, list, &way).await?;
+    }
+    let mut end = way.end.clone();
     loop {
-        let job = job(app, trip, leg, &end, listener)?;
+        let job = job(app, trip, &way, &end, listener)?;
         let has_stopped = listener.follow(blit_engine::run_remote(job), is_last).await;
         let may_retry = has_stopped && !retry_for.is_zero() && !app.stop.cancel.is_cancelled();
         if !may_retry || !listener.take_lost() {
@@ -202,15 +226,20 @@ pub(super) async fn follow(
             Slug::NetUnreachable,
             &format!("the connection to {host} was lost; trying again"),
         );
-        end.client = reconnect(app, &end.directory, retry_for).await?;
+        end.client = reconnect(app, &end.directory, &trip.lanes, retry_for).await?;
     }
 }
 
 /// Reaches the machine again.
-async fn reconnect(app: &App, there: &RemotePlace, retry_for: Duration) -> Result<Arc<Client>> {
+async fn reconnect(
+    app: &App,
+    there: &RemotePlace,
+    lanes: &Arc<Lanes>,
+    retry_for: Duration,
+) -> Result<Arc<Client>> {
     let began = Instant::now();
     loop {
-        let error = match peers::connect(&there.host, there.port).await {
+        let error = match peers::connect(&there.host, there.port, lanes).await {
             Ok(client) => return Ok(client),
             Err(error) => error,
         };
@@ -229,16 +258,31 @@ async fn reconnect(app: &App, there: &RemotePlace, retry_for: Duration) -> Resul
     }
 }
 
+/// What tells the daemon that this process runs on its own machine, if it does.
+fn machine_of(client: &Client) -> Option<[u8; 32]> {
+    same_machine_proof(&client.info().channel_binding?)
+}
+
+/// Looks for the listed paths where the source is.
+async fn check_list(app: &App, list: &PathList, way: &Way<'_>) -> Result<()> {
+    let source: Arc<dyn Store> = match way.end.side {
+        Side::Target => places::open(&app.registry, Side::Source, &way.leg.source, |it| it)?,
+        Side::Source => way.end.store(),
+    };
+    super::check_list(app, list, &*source, &way.leg.top).await
+}
+
 /// The session of a leg.
 fn job(
     app: &App,
     trip: &Trip,
-    leg: &Leg,
+    way: &Way<'_>,
     end: &RemoteEnd,
     listener: &mut Listener<'_>,
 ) -> Result<RemoteJob> {
-    let request = &trip.request;
-    let options = options::of(app, request)?;
+    let (request, leg) = (&trip.request, way.leg);
+    let mut options = options::of(app, request)?;
+    options.select = filter::compile(&way.rules)?;
     let is_writing = !options.is_read_only();
     let (role, top) = match end.side {
         Side::Target => {
@@ -257,12 +301,17 @@ fn job(
         }
     };
     let below = legs::with_slash(&leg.target);
-    let peer: Arc<dyn blit_contract::Peer> = Arc::<Client>::clone(&end.client);
+    let peer: Arc<dyn Peer> = Arc::<Client>::clone(&end.client);
     Ok(RemoteJob {
         peer,
         place: end.directory.wire(),
         top,
+        lanes: LaneWishes {
+            clear: request.reading.lanes.allow_cleartext,
+            machine: machine_of(&*end.client),
+        },
         role,
+        rules: way.rules.clone(),
         planner: app.planner()?,
         options,
         confirm: ask::confirm(app, request.yes, below, listener.has_plan()),

@@ -2,7 +2,7 @@
 
 mod blocks;
 
-use blit_contract::EndState;
+use blit_contract::{EndState, SecurityClass};
 use blit_engine::Verb;
 
 use super::{Trip, legs::with_slash, outcome::Outcome, stop};
@@ -143,11 +143,44 @@ fn copied_part(trip: &Trip, outcome: &Outcome) -> Option<String> {
     let rate = units::rate(outcome.copied_bytes, outcome.took);
     let rate = rate.map(|rate| format!(" ({}/s)", units::size(rate as u64)));
     Some(format!(
-        "{} {} in {}{}",
+        "{} {} in {}{}{}",
         past(trip),
         what_was_copied(outcome),
         units::duration(outcome.took),
-        rate.unwrap_or_default()
+        rate.unwrap_or_default(),
+        way(trip)
+    ))
+}
+
+/// By what way it went to another machine, and who could have read it there.
+fn way(trip: &Trip) -> String {
+    let Some(used) = trip.lanes.uses.used() else {
+        return String::new();
+    };
+    let readers = match used.security {
+        SecurityClass::SameMachine => "on this machine",
+        SecurityClass::TrustedNetwork => "in clear",
+        _ => "encrypted",
+    };
+    format!(" over {}, {readers}", used.transport)
+}
+
+/// The ways that did not work, if that made a difference.
+fn passed_over_text(trip: &Trip) -> Option<String> {
+    let uses = &trip.lanes.uses;
+    let passed: Vec<String> = uses
+        .passed_over()
+        .into_iter()
+        .map(|passed| format!("{} ({})", passed.transport, passed.why))
+        .collect();
+    let used = uses.used().filter(|_| !passed.is_empty())?;
+    Some(format!(
+        "no lanes over {}; data went over {} instead",
+        passed.join(", "),
+        match used.transport {
+            "grpc" => "the control connection",
+            other => other,
+        }
     ))
 }
 
@@ -229,6 +262,9 @@ fn say_blocks(app: &App, trip: &Trip, outcome: &Outcome) {
 
 /// What is no failure and yet worth a line.
 fn say_notes(app: &App, trip: &Trip, outcome: &Outcome) {
+    if let Some(message) = passed_over_text(trip) {
+        app.ui.note(Slug::NetFallback, &message);
+    }
     let uncarried = uncarried(trip, outcome);
     if uncarried > 0 {
         let message = uncarried_text(trip, outcome, uncarried);
@@ -326,6 +362,7 @@ fn event(trip: &Trip, outcome: &Outcome, exit: Exit) -> events::Summary {
         entries: (trip.request.verb == Verb::Check).then_some(outcome.differences),
         failures: outcome.failures(),
         failures_total: outcome.failed(),
+        lanes: events::Lanes::of(&trip.lanes.uses),
     }
 }
 

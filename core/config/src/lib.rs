@@ -1,7 +1,7 @@
 //! Endpoints and layered, typed settings: what was typed, and what it means.
 //!
-//! Where to look: `endpoint` reads where something is; `settings` merges built-in defaults, file,
-//! environment and flags, and remembers who said what; `quantity` reads sizes, times and limits;
+//! Where to look: `endpoint` reads where something is; `layers` merges built-in defaults, files,
+//! environment and flags, and remembers who said what; `settings` are those of the command line; `quantity` reads sizes, times and limits;
 //! `paths` says where blit keeps its own files; `units` shows numbers to people; `exit` has the exit codes
 //! of the programs.
 
@@ -10,6 +10,7 @@
 
 mod endpoint;
 pub mod exit;
+mod layers;
 mod paths;
 mod quantity;
 mod settings;
@@ -17,9 +18,10 @@ pub mod units;
 
 pub use endpoint::{Endpoint, EndpointError, EndpointParser, EndpointProblem};
 pub use exit::Exit;
+pub use layers::{ConfigError, Keys, Layers, Origin, Row};
 pub use paths::Paths;
 pub use quantity::{Age, DeleteLimit, Period, QuantityError, Size};
 pub use settings::{
-    ColorWhen, ConfigError, Flags, HistorySettings, Loaded, Origin, OutputSettings, PreserveChoice,
-    ProgressWhen, Setting, Settings, Sources, TransferSettings,
+    ColorWhen, Flags, HistorySettings, Loaded, OutputSettings, PreserveChoice, ProgressWhen,
+    Setting, Settings, Sources, TransferSettings,
 };

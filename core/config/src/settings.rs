@@ -1,13 +1,7 @@
-//! Settings in layers: built in, file, environment, flags; later wins, and each value knows who
-//! said it.
-
-mod error;
-mod layer;
-mod suggest;
+//! The settings of the command line: built in, file, environment and flags.
 
 use std::{
     ffi::OsString,
-    fmt,
     path::{Path, PathBuf},
 };
 
@@ -15,21 +9,27 @@ use blit_contract::{Durability, Preserve};
 use figment::{Figment, providers::Serialized, value::Value};
 use serde::{Deserialize, Serialize};
 
-use crate::{DeleteLimit, Paths, Period};
-pub use error::ConfigError;
-use layer::Layer;
+use crate::{
+    DeleteLimit, Paths, Period,
+    layers::{ConfigError, Keys, Layers, Origin},
+};
 
-/// Every key, in alphabetical order.
-const KEYS: &[&str] = &[
-    "history.enabled",
-    "output.color",
-    "output.progress",
-    "transfer.durability",
-    "transfer.max_delete",
-    "transfer.one_file_system",
-    "transfer.preserve",
-    "transfer.retry_for",
-];
+const DEFAULTS: &str = include_str!("settings/defaults.toml");
+
+static KEYS: Keys = Keys {
+    plain: &[
+        "history.enabled",
+        "output.color",
+        "output.progress",
+        "transfer.durability",
+        "transfer.max_delete",
+        "transfer.one_file_system",
+        "transfer.preserve",
+        "transfer.retry_for",
+    ],
+    rows: &[],
+    separator: "_",
+};
 
 /// What the user set, or blit by itself.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -207,54 +207,33 @@ impl Sources {
     /// # Errors
     /// [`ConfigError`] names the file and line, variable or flag.
     pub fn load(&self) -> Result<Loaded, ConfigError> {
-        let layers = [
-            layer::built_in()?,
-            layer::from_file(self.file.as_ref().map(|(f, r)| (&**f, *r == Required::Yes)))?,
-            layer::from_environment(&self.environment)?,
-            layer::from_flags(&self.flags)?,
-        ];
-        let settings = layers
-            .iter()
-            .fold(Figment::new(), |figment, layer| figment.merge(layer))
-            .extract()
-            .map_err(|error| ConfigError::from_figment(&error, |key| origin(&layers, key)))?;
-        Ok(Loaded::new(settings, |key| origin(&layers, key)))
+        let mut layers = Layers::new(&KEYS);
+        layers.built_in(DEFAULTS)?;
+        if let Some((file, required)) = &self.file {
+            layers.file(file, *required == Required::Yes)?;
+        }
+        layers.environment(&self.environment)?;
+        self.flags.put(&mut layers)?;
+        Ok(Loaded::new(layers.values()?, |key| layers.origin(key)))
     }
 }
 
-/// Who said the value of `key` that holds.
-fn origin(layers: &[Layer], key: &str) -> Origin {
-    let said = layers.iter().rev().find_map(|layer| layer.origin(key));
-    said.unwrap_or(Origin::BuiltIn)
-}
-
-/// Who said a value.
-#[derive(Debug, Clone, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum Origin {
-    /// Nobody; it is blit's own.
-    BuiltIn,
-    /// A variable of the environment.
-    Environment(String),
-    /// A file.
-    File {
-        /// Which one.
-        file: PathBuf,
-        /// The line of the key, from 1.
-        line: usize,
-    },
-    /// A flag.
-    Flag(&'static str),
-}
-
-impl fmt::Display for Origin {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::BuiltIn => f.write_str("built in"),
-            Self::Environment(name) => write!(f, "environment variable {name}"),
-            Self::File { file, line } => write!(f, "{}, line {line}", file.display()),
-            Self::Flag(flag) => f.write_str(flag),
-        }
+impl Flags {
+    fn put(&self, to: &mut Layers) -> Result<(), ConfigError> {
+        to.flag("output.color", "--color", self.color.as_ref())?;
+        to.flag("output.progress", "--progress", self.progress.as_ref())?;
+        let durability = self.durability.as_ref();
+        to.flag("transfer.durability", "--durability", durability)?;
+        let max_delete = self.max_delete.as_ref();
+        to.flag("transfer.max_delete", "--max-delete", max_delete)?;
+        let one_file_system = self.one_file_system.as_ref();
+        to.flag(
+            "transfer.one_file_system",
+            "--one-file-system",
+            one_file_system,
+        )?;
+        to.flag("transfer.preserve", "--preserve", self.preserve.as_ref())?;
+        to.flag("transfer.retry_for", "--retry-for", self.retry_for.as_ref())
     }
 }
 
@@ -287,7 +266,7 @@ impl Loaded {
             value: values.find_value(key).ok().and_then(|value| text(&value)),
             origin: origin(key),
         };
-        let shown = KEYS.iter().map(show).collect();
+        let shown = KEYS.plain.iter().map(show).collect();
         Self { settings, shown }
     }
 }

@@ -49,6 +49,6 @@ pub use store::{
 pub use transport::FdLease;
 pub use transport::{
     Carrier, Chunk, Connection, Endpoint, FdKind, Hints, Listener, MemoryRegion, Offer, Peer,
-    PeerInfo, RecvStream, RegionHandle, Rma, SecurityClass, SendStream, Stream, StreamKind,
-    Transport,
+    PeerInfo, RecvStream, RegionHandle, Rma, SecurityClass, SendStream, SessionGrant, Stream,
+    StreamKind, Transport,
 };

@@ -310,8 +310,18 @@ pub trait Peer: Debug + Send + Sync {
     /// Opens a two-way stream for one request.
     async fn request(&self, cx: &Cx) -> Result<Stream>;
 
-    /// The connection for the session of that number, which a request has begun.
-    async fn session(&self, cx: &Cx, id: [u8; 16]) -> Result<Box<dyn Connection>>;
+    /// The connection for the session that a request has begun.
+    async fn session(&self, cx: &Cx, grant: &SessionGrant) -> Result<Box<dyn Connection>>;
+}
+
+/// A session that a daemon has begun, and how its lanes may be opened.
+#[derive(Debug, Clone)]
+pub struct SessionGrant {
+    /// Its number, which cannot be guessed.
+    pub id: [u8; 16],
+    /// Ways beside the control connection, the best first. An empty authority is the address of the
+    /// control connection.
+    pub offers: Vec<Offer>,
 }
 
 /// Access to the peer's memory.

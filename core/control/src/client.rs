@@ -1,12 +1,15 @@
 //! Reaches a peer.
 
-use std::{io, sync::Arc, time::Duration};
+use std::{io, net::SocketAddr, sync::Arc, time::Duration};
 
 use async_trait::async_trait;
-use blit_contract::{Carrier, Connection, Cx, Error, ErrorKind, Peer, PeerInfo, Result, Stream};
+use blit_contract::{
+    Carrier, Connection, Cx, Error, ErrorKind, Peer, PeerInfo, Result, SessionGrant, Stream,
+};
+use blit_lanes::{LaneKeys, MakeLanes, Secret, Ways};
 use hyper_util::rt::TokioIo;
 use parking_lot::Mutex;
-use rustls::pki_types::ServerName;
+use rustls::{ClientConfig, pki_types::ServerName};
 use tokio::{net::TcpStream, sync::mpsc, time::timeout};
 use tokio_rustls::TlsConnector;
 use tonic::transport::{Channel, Endpoint};
@@ -18,7 +21,7 @@ use crate::{
         CONNECTION_WINDOW_BYTES, CallRecv, CallSend, KEEP_ALIVE, MESSAGE_BYTES_MAX, PIECES_AHEAD,
         STREAM_WINDOW_BYTES, from_status,
     },
-    tls::{self, ALPN, ALPN_PAIR, EXPORTER_LABEL},
+    tls::{self, ALPN, ALPN_PAIR, EXPORTER_LABEL, LANES_EXPORTER_LABEL, exported},
 };
 
 /// How long reaching one address may take, with everything that proves who is there.
@@ -47,27 +50,28 @@ pub enum ConnectError {
     Refused(String),
 }
 
-/// Makes the connection of a session from the way to open its streams.
-pub type MakeLanes = fn(Arc<dyn Carrier>, [u8; 16]) -> Box<dyn Connection>;
-
 /// A peer, connected.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Client {
     link: LinkClient<Channel>,
     info: PeerInfo,
-    lanes: MakeLanes,
+    lanes: Arc<dyn MakeLanes>,
+    address: SocketAddr,
+    secret: Secret,
+    lane_tls: Arc<ClientConfig>,
 }
 
 /// What a new connection proved.
 struct Reached {
     channel: Channel,
     exporter: [u8; 32],
+    secret: Secret,
     address: String,
+    socket: SocketAddr,
 }
 
 impl Client {
-    /// Connects to the machine `id` at one of `addresses`. `lanes` makes the connection of a session
-    /// from the way to open its streams.
+    /// Connects to the machine `id` at one of `addresses`. `lanes` makes the connections of sessions.
     ///
     /// # Errors
     /// [`ConnectError`]
@@ -75,7 +79,7 @@ impl Client {
         identity: &Identity,
         id: NodeId,
         addresses: &[String],
-        lanes: MakeLanes,
+        lanes: Arc<dyn MakeLanes>,
     ) -> Result<Self, ConnectError> {
         let reached = reach(identity, ALPN, id, addresses).await?;
         let mut info = PeerInfo::new(reached.address);
@@ -84,7 +88,17 @@ impl Client {
         let link = LinkClient::new(reached.channel)
             .max_decoding_message_size(MESSAGE_BYTES_MAX)
             .max_encoding_message_size(MESSAGE_BYTES_MAX);
-        Ok(Self { link, info, lanes })
+        // The key that the control connection proved is the only one that a lane may show.
+        let lane_tls = tls::client_config(identity, tls::ALPN_LANE, id, Arc::default());
+        let lane_tls = lane_tls.map_err(|error| ConnectError::Refused(error.to_string()))?;
+        Ok(Self {
+            link,
+            info,
+            lanes,
+            address: reached.socket,
+            secret: reached.secret,
+            lane_tls: Arc::new(lane_tls),
+        })
     }
 
     async fn carry(&self, opening: Opening) -> Result<Stream> {
@@ -116,14 +130,15 @@ impl Peer for Client {
         self.carry(Opening::default()).await
     }
 
-    async fn session(&self, cx: &Cx, id: [u8; 16]) -> Result<Box<dyn Connection>> {
+    async fn session(&self, cx: &Cx, grant: &SessionGrant) -> Result<Box<dyn Connection>> {
         cx.check()?;
-        let carrier = InBand(Self {
-            link: self.link.clone(),
-            info: self.info.clone(),
-            lanes: self.lanes,
-        });
-        Ok((self.lanes)(Arc::new(carrier), id))
+        let ways = Ways {
+            in_band: Arc::new(InBand(self.clone())),
+            address: self.address,
+            tls: Arc::clone(&self.lane_tls),
+            keys: LaneKeys::derive(&self.secret, &grant.id),
+        };
+        Ok(self.lanes.connection(grant, ways))
     }
 }
 
@@ -209,15 +224,15 @@ async fn reach_one(
 ) -> io::Result<Reached> {
     let tcp = TcpStream::connect(address).await?;
     tcp.set_nodelay(true)?;
+    let socket = tcp.peer_addr()?;
     let config = tls::client_config(identity, alpn, id, seen).map_err(io::Error::other)?;
     // The name is nobody's: the key is all that counts.
     let name = ServerName::try_from("blit").map_err(io::Error::other)?;
     let connector = TlsConnector::from(Arc::new(config));
     let secured = connector.connect(name, tcp).await?;
     let (_, connection) = secured.get_ref();
-    let exporter = connection
-        .export_keying_material([0; 32], EXPORTER_LABEL, None)
-        .map_err(io::Error::other)?;
+    let exporter = exported(connection, EXPORTER_LABEL)?;
+    let secret = Secret::new(exported(connection, LANES_EXPORTER_LABEL)?);
     // The channel gets this one connection: a lost one is told, not silently made anew.
     let secured = Mutex::new(Some(TokioIo::new(secured)));
     let connector = tower::service_fn(move |_| {
@@ -235,7 +250,9 @@ async fn reach_one(
     Ok(Reached {
         channel,
         exporter,
+        secret,
         address: address.to_owned(),
+        socket,
     })
 }
 

@@ -19,8 +19,8 @@ mod server;
 mod stream;
 mod tls;
 
-pub use client::{Client, ConnectError, MakeLanes, join};
+pub use client::{Client, ConnectError, join};
 pub use identity::{Identity, IdentityError, NodeId};
 pub use invitation::{Invitation, InvitationError, Invitations};
 pub use peers::{KnownPeer, Peers, PeersError};
-pub use server::{Arrivals, LaneOpening, Server, VerifiedPeer};
+pub use server::{Arrivals, LaneOpening, LaneSocket, Server, VerifiedPeer};

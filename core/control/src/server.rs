@@ -2,6 +2,7 @@
 
 use std::{
     io,
+    net::SocketAddr,
     pin::Pin,
     sync::Arc,
     task::{Context, Poll},
@@ -10,6 +11,7 @@ use std::{
 
 use async_trait::async_trait;
 use blit_contract::Stream;
+use blit_lanes::{LANE_EXPORTER_LABEL, LaneKeys, PREFACE, Secret};
 use futures_core::Stream as Incoming;
 use tokio::{
     io::{AsyncRead, AsyncWrite, ReadBuf},
@@ -34,7 +36,7 @@ use crate::{
         CONNECTION_WINDOW_BYTES, CallRecv, CallSend, KEEP_ALIVE, MESSAGE_BYTES_MAX, PIECES_AHEAD,
         STREAM_WINDOW_BYTES,
     },
-    tls::{self, ALPN, ALPN_PAIR, EXPORTER_LABEL},
+    tls::{self, ALPN, ALPN_LANE, ALPN_PAIR, EXPORTER_LABEL, LANES_EXPORTER_LABEL, exported},
 };
 
 /// From the first byte to a proved key.
@@ -54,7 +56,9 @@ const STREAMS_MAX: u32 = 64;
 pub struct VerifiedPeer {
     id: NodeId,
     exporter: [u8; 32],
-    address: String,
+    secret: Secret,
+    address: SocketAddr,
+    local: SocketAddr,
     pairs: bool,
 }
 
@@ -65,10 +69,28 @@ impl VerifiedPeer {
         self.id
     }
 
-    /// Where it came from, for people.
+    /// Where it came from.
     #[must_use]
-    pub fn address(&self) -> &str {
-        &self.address
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Where it came to.
+    #[must_use]
+    pub fn local(&self) -> SocketAddr {
+        self.local
+    }
+
+    /// What both ends of the connection can name, and nobody between them.
+    #[must_use]
+    pub fn binding(&self) -> [u8; 32] {
+        self.exporter
+    }
+
+    /// The keys of the lanes of a session that this connection asked for.
+    #[must_use]
+    pub fn lane_keys(&self, session: &[u8; 16]) -> LaneKeys {
+        LaneKeys::derive(&self.secret, session)
     }
 }
 
@@ -79,6 +101,27 @@ pub struct LaneOpening {
     pub session: [u8; 16],
     /// Whether it is one that the daemon's side opens.
     pub reverse: bool,
+}
+
+/// A socket that wants to be a lane, and has not said of which session.
+#[derive(Debug)]
+pub enum LaneSocket {
+    /// Nobody between the two ends can read it.
+    Encrypted {
+        /// The socket.
+        socket: Box<TlsStream<TcpStream>>,
+        /// Whose key was proved on it.
+        peer: NodeId,
+        /// What its two ends can name, for the hello.
+        binding: [u8; 32],
+    },
+    /// Anybody between the two ends can read it.
+    Clear {
+        /// The socket.
+        socket: TcpStream,
+        /// Where it came from.
+        address: SocketAddr,
+    },
 }
 
 /// Who takes what arrives, and decides who may.
@@ -93,6 +136,9 @@ pub trait Arrivals: Send + Sync + 'static {
 
     /// Takes a request. Called for known peers only.
     async fn request(&self, peer: VerifiedPeer, stream: Stream);
+
+    /// Takes a socket that wants to be a lane. It is to be closed soon unless it proves itself.
+    async fn lane_socket(&self, socket: LaneSocket);
 
     /// Takes a stream of a session; `false` if this peer has no such session. For known peers only.
     fn lane(&self, peer: &VerifiedPeer, opening: LaneOpening, stream: Stream) -> bool;
@@ -141,7 +187,14 @@ impl Server {
         stop: impl Future<Output = ()> + Send,
     ) -> io::Result<()> {
         let (secured, queue) = mpsc::channel(HALF_OPEN_MAX);
-        let accepting = accept(self.listener, self.acceptor, secured);
+        let accepting = accept(
+            self.listener,
+            Door {
+                acceptor: self.acceptor,
+                secured,
+                arrivals: Arc::clone(&arrivals),
+            },
+        );
         let link = LinkServer::new(LinkService {
             arrivals: Arc::clone(&arrivals),
         })
@@ -171,11 +224,7 @@ impl Server {
 }
 
 /// Accepts for ever. Nothing that a stranger does ends it.
-async fn accept(
-    listener: TcpListener,
-    acceptor: TlsAcceptor,
-    secured: mpsc::Sender<io::Result<Secured>>,
-) {
+async fn accept(listener: TcpListener, door: Door) {
     /// After an error of `accept` (no descriptors left) it would come at once again.
     const PAUSE: Duration = Duration::from_millis(50);
     let places = Arc::new(Semaphore::new(HALF_OPEN_MAX));
@@ -192,15 +241,73 @@ async fn accept(
             // Too many are half open: this one goes without an answer.
             continue;
         };
-        let (acceptor, secured) = (acceptor.clone(), secured.clone());
+        let door = door.clone();
         tokio::spawn(async move {
-            match timeout(HANDSHAKE_WAIT, Secured::accept(tcp, &acceptor)).await {
-                Ok(Ok(stream)) => drop(secured.send(Ok(stream)).await),
+            match timeout(HANDSHAKE_WAIT, door.let_in(tcp)).await {
+                Ok(Ok(())) => {}
                 Ok(Err(cause)) => tracing::debug!(%cause, "no handshake"),
                 Err(_) => tracing::debug!("no handshake in time"),
             }
             drop(place);
         });
+    }
+}
+
+/// Where connections part: calls to the control plane, sockets to be lanes.
+#[derive(Clone)]
+struct Door {
+    acceptor: TlsAcceptor,
+    secured: mpsc::Sender<io::Result<Secured>>,
+    arrivals: Arc<dyn Arrivals>,
+}
+
+impl Door {
+    async fn let_in(&self, tcp: TcpStream) -> io::Result<()> {
+        tcp.set_nodelay(true)?;
+        let mut first = [0];
+        tcp.peek(&mut first).await?;
+        if first[0] == PREFACE[0] {
+            let address = tcp.peer_addr()?;
+            let lane = LaneSocket::Clear {
+                socket: tcp,
+                address,
+            };
+            self.arrivals.lane_socket(lane).await;
+            return Ok(());
+        }
+        let (address, local) = (tcp.peer_addr()?, tcp.local_addr()?);
+        let socket = self.acceptor.accept(tcp).await?;
+        let (_, connection) = socket.get_ref();
+        let alpn = connection.alpn_protocol();
+        let pairs = match alpn {
+            Some(alpn) if alpn == ALPN || alpn == ALPN_LANE => false,
+            Some(alpn) if alpn == ALPN_PAIR => true,
+            _ => return Err(io::Error::other("it speaks something else")),
+        };
+        let certificate = connection
+            .peer_certificates()
+            .and_then(<[_]>::first)
+            .ok_or_else(|| io::Error::other("it shows no key"))?;
+        let id = NodeId::of_certificate(certificate).map_err(io::Error::other)?;
+        if alpn == Some(ALPN_LANE) {
+            let lane = LaneSocket::Encrypted {
+                binding: exported(connection, LANE_EXPORTER_LABEL)?,
+                socket: Box::new(socket),
+                peer: id,
+            };
+            self.arrivals.lane_socket(lane).await;
+            return Ok(());
+        }
+        let peer = VerifiedPeer {
+            id,
+            exporter: exported(connection, EXPORTER_LABEL)?,
+            secret: Secret::new(exported(connection, LANES_EXPORTER_LABEL)?),
+            address,
+            local,
+            pairs,
+        };
+        drop(self.secured.send(Ok(Secured { socket, peer })).await);
+        Ok(())
     }
 }
 
@@ -216,37 +323,8 @@ impl Incoming for Arriving {
 
 /// A connection whose other end has proved a key.
 struct Secured {
-    stream: TlsStream<TcpStream>,
+    socket: TlsStream<TcpStream>,
     peer: VerifiedPeer,
-}
-
-impl Secured {
-    async fn accept(tcp: TcpStream, acceptor: &TlsAcceptor) -> io::Result<Self> {
-        tcp.set_nodelay(true)?;
-        let address = tcp.peer_addr()?.to_string();
-        let stream = acceptor.accept(tcp).await?;
-        let (_, connection) = stream.get_ref();
-        let pairs = match connection.alpn_protocol() {
-            Some(alpn) if alpn == ALPN => false,
-            Some(alpn) if alpn == ALPN_PAIR => true,
-            _ => return Err(io::Error::other("it speaks something else")),
-        };
-        let certificate = connection
-            .peer_certificates()
-            .and_then(<[_]>::first)
-            .ok_or_else(|| io::Error::other("it shows no key"))?;
-        let id = NodeId::of_certificate(certificate).map_err(io::Error::other)?;
-        let exporter = connection
-            .export_keying_material([0; 32], EXPORTER_LABEL, None)
-            .map_err(io::Error::other)?;
-        let peer = VerifiedPeer {
-            id,
-            exporter,
-            address,
-            pairs,
-        };
-        Ok(Self { stream, peer })
-    }
 }
 
 impl Connected for Secured {
@@ -263,7 +341,7 @@ impl AsyncRead for Secured {
         cx: &mut Context<'_>,
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_read(cx, buffer)
+        Pin::new(&mut self.socket).poll_read(cx, buffer)
     }
 }
 
@@ -273,7 +351,7 @@ impl AsyncWrite for Secured {
         cx: &mut Context<'_>,
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.stream).poll_write(cx, bytes)
+        Pin::new(&mut self.socket).poll_write(cx, bytes)
     }
 
     fn poll_write_vectored(
@@ -281,19 +359,19 @@ impl AsyncWrite for Secured {
         cx: &mut Context<'_>,
         bytes: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.stream).poll_write_vectored(cx, bytes)
+        Pin::new(&mut self.socket).poll_write_vectored(cx, bytes)
     }
 
     fn is_write_vectored(&self) -> bool {
-        self.stream.is_write_vectored()
+        self.socket.is_write_vectored()
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_flush(cx)
+        Pin::new(&mut self.socket).poll_flush(cx)
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_shutdown(cx)
+        Pin::new(&mut self.socket).poll_shutdown(cx)
     }
 }
 

@@ -1,11 +1,11 @@
 //! TLS 1.3 with both keys proved. No authority, no names, no clock: a peer is its key.
 
-use std::sync::Arc;
+use std::{io, sync::Arc};
 
 use parking_lot::Mutex;
 use rustls::{
-    CertificateError, ClientConfig, DigitallySignedStruct, DistinguishedName, Error, ServerConfig,
-    SignatureScheme,
+    CertificateError, ClientConfig, ConnectionCommon, DigitallySignedStruct, DistinguishedName,
+    Error, ServerConfig, SignatureScheme,
     client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier},
     crypto::{CryptoProvider, aws_lc_rs, verify_tls13_signature},
     pki_types::{CertificateDer, ServerName, UnixTime},
@@ -20,8 +20,14 @@ pub(crate) const ALPN: &[u8] = b"blit/1";
 /// What whoever holds an invitation speaks.
 pub(crate) const ALPN_PAIR: &[u8] = b"blit-pair/1";
 
+/// What a lane that is a socket of its own speaks.
+pub(crate) const ALPN_LANE: &[u8] = b"blit-lane/1";
+
 /// What both ends of a connection can name, and nobody between them (RFC 9266).
 pub(crate) const EXPORTER_LABEL: &[u8] = b"EXPORTER-blit-channel-v1";
+
+/// What both ends of a control connection derive the keys of their lanes from.
+pub(crate) const LANES_EXPORTER_LABEL: &[u8] = b"EXPORTER-blit-lanes-v1";
 
 const SCHEMES: [SignatureScheme; 1] = [SignatureScheme::ED25519];
 
@@ -55,10 +61,20 @@ pub(crate) fn server_config(identity: &Identity) -> Result<ServerConfig, Error> 
         .with_protocol_versions(&[&rustls::version::TLS13])?
         .with_client_cert_verifier(Arc::new(AnyClient))
         .with_cert_resolver(Arc::new(SingleCertAndKey::from(identity.certified.clone())));
-    config.alpn_protocols = vec![ALPN.to_vec(), ALPN_PAIR.to_vec()];
+    config.alpn_protocols = vec![ALPN.to_vec(), ALPN_LANE.to_vec(), ALPN_PAIR.to_vec()];
     config.send_tls13_tickets = 0;
     config.max_early_data_size = 0;
     Ok(config)
+}
+
+/// What both ends of the connection can name under `label`, and nobody between them.
+pub(crate) fn exported<Data>(
+    connection: &ConnectionCommon<Data>,
+    label: &[u8],
+) -> io::Result<[u8; 32]> {
+    connection
+        .export_keying_material([0; 32], label, None)
+        .map_err(io::Error::other)
 }
 
 /// The server must hold this key.

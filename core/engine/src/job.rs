@@ -194,6 +194,9 @@ pub struct Half {
     pub planner: Arc<dyn Planner>,
     /// This end of the connection to the other role.
     pub connection: Box<dyn Connection>,
+    /// For a target: which entries the source was asked for, if it is not to be trusted to list just
+    /// these, nor to keep to the selection. What else it lists ends the session.
+    pub asked: Option<Top>,
     /// How to behave.
     pub options: Options,
     /// Who is asked before a mirror deletes.

@@ -81,7 +81,8 @@ pub(crate) async fn run_half(half: Half) -> Report {
             roles.spawn(async move { (Side::Source, role.run(connection).await) });
         }
         HalfRole::Target(target) => {
-            let role = TargetRole::new(&session, target, half.confirm, half.history);
+            let role = TargetRole::new(&session, target, half.confirm, half.history)
+                .expecting(half.asked.as_ref());
             roles.spawn(async move { (Side::Target, role.run(connection).await) });
         }
     }

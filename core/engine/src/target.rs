@@ -6,6 +6,7 @@ mod commit;
 mod compare;
 mod cursor;
 mod delete;
+mod expected;
 mod finish;
 mod judge;
 mod links;
@@ -30,7 +31,7 @@ use parking_lot::Mutex;
 use tokio::{sync::Mutex as AsyncMutex, task::JoinSet};
 
 use crate::{
-    Confirm, Options, Target, channel,
+    Confirm, Options, Target, Top, channel,
     lane::LaneReceiver,
     mover::Mover,
     session::{Session, joined},
@@ -44,6 +45,7 @@ pub(crate) struct TargetRole {
     target: Target,
     confirm: Arc<dyn Confirm>,
     history: Arc<dyn History>,
+    expected: Option<expected::Expected>,
 }
 
 /// What all parts of the role share.
@@ -76,7 +78,15 @@ impl TargetRole {
             target,
             confirm,
             history,
+            expected: None,
         }
+    }
+
+    /// The same, taking nothing else of the source than it was asked for.
+    pub(crate) fn expecting(mut self, asked: Option<&Top>) -> Self {
+        let select = self.session.options.select.as_ref();
+        self.expected = asked.map(|top| expected::Expected::new(top, select.cloned()));
+        self
     }
 
     /// Plays the role over `connection` to its end.
@@ -97,8 +107,10 @@ impl TargetRole {
         let (committer, queue) = commit::committer(&site);
         tasks.spawn(committer);
         let receiving = receive::Receiving::new(&site, queue);
-        for _ in 0..open.lanes {
-            let mut lane = connection.accept(cx).await?.ok_or_else(hung_up)?;
+        // Side by side: each may take some round trips.
+        let lanes = (0..open.lanes).map(|_| connection.accept(cx));
+        for lane in futures_util::future::try_join_all(lanes).await? {
+            let mut lane = lane.ok_or_else(hung_up)?;
             let lane = LaneReceiver::new(&mut lane, as_objects, &site.needs)?;
             tasks.spawn(receiving.clone().run(lane));
         }
@@ -141,6 +153,9 @@ impl TargetRole {
         {
             return Err(Error::new(ErrorKind::Invalid, "open session")
                 .because("the source opened another session than was asked for"));
+        }
+        if let Some(expected) = &self.expected {
+            expected.check_open(&open)?;
         }
         let ours = Hello { versions: VERSIONS };
         outgoing.send(Message::Hello(ours)).await?;
@@ -190,6 +205,9 @@ impl TargetRole {
             self.session.wait_for("the source's listing");
             match receive(incoming, machine).await? {
                 Message::Listing(batch) => {
+                    if let Some(expected) = &self.expected {
+                        expected.check(&batch)?;
+                    }
                     if lists_elsewhere {
                         // Where the source is in this process it counts for itself.
                         self.session.progress.scan(&batch.entries);

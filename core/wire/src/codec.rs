@@ -3,10 +3,12 @@
 
 mod event;
 mod frame;
+mod lanes;
 mod message;
 mod nouns;
 mod report;
 mod request;
+mod rules;
 mod words;
 
 use blit_contract::BadName;
@@ -41,7 +43,7 @@ fn needed<T>(value: Option<T>, what: &'static str) -> Decoded<T> {
 }
 
 /// At most so many.
-fn at_most(count: usize, max: usize, what: &'static str) -> Decoded<()> {
+pub(crate) fn at_most(count: usize, max: usize, what: &'static str) -> Decoded<()> {
     if count <= max {
         Ok(())
     } else {

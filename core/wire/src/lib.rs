@@ -19,6 +19,7 @@ mod message;
 mod proto;
 mod remote;
 mod report;
+mod rules;
 
 pub use codec::BadMessage;
 pub use frame::{Answers, Carried, FileSeal, FileStart, Frame};
@@ -32,7 +33,8 @@ pub use message::{
     Accept, Body, Hello, Message, Open, Payload, RangePart, Seal, Settled, Summary, Unsealed, Verb,
 };
 pub use remote::{
-    Access, Answer, Compare, Figures, MaxDelete, Module, Place, Reply, Request, SessionId,
-    SessionRequest, Status, Terms, Top, TopName,
+    Access, Answer, Compare, Figures, LaneWishes, MaxDelete, Module, Place, Reply, Request,
+    SessionId, SessionRequest, Status, Terms, Top, TopName,
 };
 pub use report::{Ends, Overlap, Report, Stop, UNCARRIED};
+pub use rules::{Anchor, Bounds, Listed, PathList, Rules};

@@ -36,6 +36,23 @@ pub const LANES_MAX: u32 = 16;
 /// The most names that one session may be asked for.
 pub(crate) const NAMES_MAX: usize = 65_536;
 
+/// The most ways to open lanes that a daemon offers.
+pub(crate) const OFFERS_MAX: usize = 16;
+/// The most patterns of one kind in the rules of a session or listing.
+pub(crate) const PATTERNS_MAX: usize = 16_384;
+
+/// The most bytes in one of them. A glob is compiled by recursion over what is nested in it.
+pub(crate) const PATTERN_BYTES_MAX: usize = 4_096;
+
+/// The most bytes in all of them, each with its end.
+pub(crate) const PATTERNS_BYTES_MAX: usize = 1 << 20;
+
+/// The most paths in a list.
+pub(crate) const LISTED_MAX: usize = 262_144;
+
+/// The most bytes in such a list. With all patterns it fits in a message.
+pub(crate) const LIST_BYTES_MAX: usize = 4 << 20;
+
 /// The most modules of a daemon.
 pub(crate) const MODULES_MAX: usize = 4_096;
 

@@ -2,10 +2,10 @@
 
 use blit_contract::{
     DeletionPlan, Durability, Entry, EntryBatch, Error, Event, Name, Phase, Preserve, RelPath,
-    Result, Usage,
+    Result, SessionGrant, Usage,
 };
 
-use crate::{Report, Role, Verb};
+use crate::{Report, Role, Rules, Verb};
 
 /// Which entries of the source directory are meant.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -119,6 +119,19 @@ pub struct SessionRequest {
     pub terms: Terms,
     /// For a source: which entries of the directory.
     pub top: Top,
+    /// Which entries take part, whichever role it plays.
+    pub rules: Rules,
+    /// How the client would have its lanes.
+    pub lanes: LaneWishes,
+}
+
+/// How a client would have its lanes.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct LaneWishes {
+    /// Whether they may cross in clear where the daemon's module allows it, too.
+    pub clear: bool,
+    /// What only a process on the client's machine can say about this connection.
+    pub machine: Option<[u8; 32]>,
 }
 
 /// What a client asks. After `Session` it may say `Answered`, once for each question.
@@ -142,6 +155,8 @@ pub enum Request {
         recursive: bool,
         /// Without what else is mounted in it.
         one_file_system: bool,
+        /// Which entries are wanted.
+        rules: Rules,
     },
     /// Play a role.
     Session(Box<SessionRequest>),
@@ -181,8 +196,8 @@ pub enum Reply {
     Refused(Error),
     /// Session: how the daemon's side ended. The last reply.
     Report(Box<Report>),
-    /// Session: it begins; lanes and session stream name it by these bytes.
-    Session(SessionId),
+    /// Session: it begins; lanes and session stream name it by its number.
+    Session(SessionGrant),
     /// Status: who it is.
     Status(Status),
     /// Usage: how much room there is.

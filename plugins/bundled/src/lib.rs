@@ -6,6 +6,10 @@
 #![deny(missing_docs)]
 #![forbid(unsafe_code)]
 
+mod lanes;
+
+pub use lanes::Lanes;
+
 /// The planner that measures, packs, stripes and orders.
 use blit_plan as _;
 /// Trees on local disks.

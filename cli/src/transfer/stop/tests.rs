@@ -28,6 +28,7 @@ fn told(stop: &Stop) -> (String, u8) {
         sources: vec![place("/srv/a")],
         target: place("/backup"),
         legs: Vec::new(),
+        lanes: Arc::default(),
     };
     let leg = Leg {
         source: "/srv".into(),
@@ -140,6 +141,7 @@ fn what_was_done_before_the_stop_is_said() {
         sources: vec![place("/srv/a")],
         target: place("/backup"),
         legs: Vec::new(),
+        lanes: Arc::default(),
     };
     let leg = Leg {
         source: "/srv/a".into(),

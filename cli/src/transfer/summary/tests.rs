@@ -17,6 +17,7 @@ fn trip(verb: Verb) -> Trip {
         sources: vec![place("/src/")],
         target: place("/dst"),
         legs: Vec::new(),
+        lanes: Arc::default(),
     }
 }
 

@@ -31,8 +31,9 @@ impl Lanes {
         with_xattrs: bool,
     ) -> Result<Self> {
         let (give_back, free) = mpsc::channel(count.max(1) as usize);
-        for _ in 0..count {
-            let mut stream = connection.open(cx, StreamKind::OneWay).await?;
+        // Side by side: each may take some round trips.
+        let streams = (0..count).map(|_| connection.open(cx, StreamKind::OneWay));
+        for mut stream in futures_util::future::try_join_all(streams).await? {
             let lane = if channel::passes_objects(connection.caps()) {
                 LaneSender::Local(channel::sender(&mut stream, true)?)
             } else {

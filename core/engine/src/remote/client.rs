@@ -6,7 +6,9 @@ use blit_contract::{
     Cancel, Cx, DeletionPlan, Entry, Error, Event, History, Peer, Planner, Problem, RelPath,
     Result, Side,
 };
-use blit_wire::{Figures, Place, Reply, Report, Request, Role, SessionRequest, Stop, Top};
+use blit_wire::{
+    Figures, LaneWishes, Place, Reply, Report, Request, Role, Rules, SessionRequest, Stop, Top,
+};
 use tokio::sync::mpsc;
 
 use super::request::{Asking, hung_up, unexpected};
@@ -23,6 +25,10 @@ pub struct RemoteJob {
     pub place: Place,
     /// If the daemon is the source: which entries of that directory.
     pub top: Top,
+    /// How the lanes should be.
+    pub lanes: LaneWishes,
+    /// Which entries take part, for the daemon: the same that `options.select` chooses.
+    pub rules: Rules,
     /// The role and tree of this side.
     pub role: HalfRole,
     /// Who chooses how to move what, if this side is the source.
@@ -62,6 +68,7 @@ pub async fn run_remote(job: RemoteJob) -> Report {
                 role: job.role,
                 planner: job.planner,
                 connection,
+                asked: Some(job.top),
                 options: job.options,
                 confirm: job.confirm,
                 history: job.history,
@@ -86,11 +93,13 @@ async fn begin(job: &RemoteJob) -> Result<(Asking, Box<dyn blit_contract::Connec
         role,
         terms: job.options.terms(),
         top: job.top.clone(),
+        lanes: job.lanes,
+        rules: job.rules.clone(),
     };
     let request = Request::Session(Box::new(request));
     let mut asking = Asking::ask(&cx, &*job.peer, request).await?;
     match asking.next().await? {
-        Reply::Session(id) => Ok((asking, job.peer.session(&cx, id).await?)),
+        Reply::Session(grant) => Ok((asking, job.peer.session(&cx, &grant).await?)),
         _ => Err(unexpected()),
     }
 }

@@ -5,7 +5,7 @@ use std::{sync::Arc, time::Duration};
 use async_trait::async_trait;
 use blit_contract::{
     Cancel, Connection, Cx, DeletionPlan, Durability, Entry, Error, ErrorKind, Event, History,
-    ListOptions, Planner, Preserve, RelPath, Result, Store, WritePolicy,
+    ListOptions, Planner, Preserve, RelPath, Result, Select, Store, WritePolicy,
 };
 use blit_wire::{Answer, LISTING_ENTRIES_MAX, Reply, Report, Request, Terms};
 use futures_util::StreamExt;
@@ -14,7 +14,7 @@ use tokio::sync::{mpsc, oneshot};
 use super::{
     Asked,
     request::{hung_up, unexpected},
-    subtree::joined,
+    subtree::{joined, within},
 };
 use crate::{Confirm, Doomed, Half, HalfRole, Options, Progress, session::run_half};
 
@@ -33,6 +33,8 @@ pub struct Playing {
     pub role: HalfRole,
     /// The user's wishes.
     pub terms: Terms,
+    /// Which entries take part; all if there is none.
+    pub select: Option<Arc<dyn Select>>,
     /// The connection of the session.
     pub connection: Box<dyn Connection>,
     /// Who chooses how to move what.
@@ -52,11 +54,14 @@ impl Playing {
         let (events, mut told) = mpsc::channel(EVENTS_QUEUE);
         let (questions, mut asks) = mpsc::channel(1);
         let progress = Arc::new(Progress::default());
+        let mut options = Options::from_terms(&self.terms);
+        options.select = self.select;
         let half = Half {
             role: self.role,
             planner: self.planner,
             connection: self.connection,
-            options: Options::from_terms(&self.terms),
+            asked: None,
+            options,
             confirm: Arc::new(AskClient(questions)),
             history: self.history,
             events,
@@ -148,7 +153,8 @@ impl Confirm for AskClient {
 }
 
 /// Answers a request that moves no content, from `store`. The places in it are the store's own: whoever
-/// calls has found out that the peer may ask this.
+/// calls has found out that the peer may ask this. Of a listing, `select` chooses by paths below its
+/// place.
 ///
 /// # Errors
 /// `Unreachable` if the client is gone.
@@ -157,15 +163,18 @@ pub async fn answer_with_store(
     asked: &mut Asked,
     store: &dyn Store,
     request: Request,
+    select: Option<Arc<dyn Select>>,
 ) -> Result<()> {
     let answer = match request {
         Request::List {
             place,
             recursive,
             one_file_system,
+            rules: _,
         } => {
             let mut options = ListOptions::flat().with_one_file_system(one_file_system);
             options.recursive = recursive;
+            options.select = select.map(|select| within(select, &place.path));
             match list(cx, asked, store, &place.path, options).await? {
                 Ok(()) => Reply::Done,
                 Err(error) => Reply::Refused(error),

@@ -5,10 +5,10 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use blit_contract::{
     Applied, Cx, Demands, Descriptor, Entry, EntryBatch, Error, ErrorKind, Identity, ListOptions,
-    MetaOp, Peer, Published, ReadItem, ReadOptions, Reader, RelPath, Result, SmallFile, Staged,
-    Store, StoreCaps, SyncScope, Usage, WriteOptions, WritePolicy, Writer,
+    MetaOp, Peer, Published, ReadItem, ReadOptions, Reader, RelPath, Result, Selection, SmallFile,
+    Staged, Store, StoreCaps, SyncScope, Usage, WriteOptions, WritePolicy, Writer,
 };
-use blit_wire::{Place, Reply, Request};
+use blit_wire::{Place, Reply, Request, Rules};
 use futures_core::stream::BoxStream;
 use futures_util::stream;
 
@@ -26,13 +26,26 @@ static DESCRIPTOR: Descriptor =
 pub struct RemoteStore {
     peer: Arc<dyn Peer>,
     place: Place,
+    rules: Rules,
 }
 
 impl RemoteStore {
     /// The directory at `place` of the daemon `peer`. Nothing is asked yet.
     #[must_use]
     pub fn new(peer: Arc<dyn Peer>, place: Place) -> Self {
-        Self { peer, place }
+        Self {
+            peer,
+            place,
+            rules: Rules::default(),
+        }
+    }
+
+    /// The same, whose listings of everything leave out at once what those rules do. Whoever lists
+    /// selects by the same rules: what the peer says is not taken for granted.
+    #[must_use]
+    pub fn with_rules(mut self, rules: Rules) -> Self {
+        self.rules = rules;
+        self
     }
 
     fn at(&self, path: &RelPath) -> Place {
@@ -81,10 +94,17 @@ impl Store for RemoteStore {
         at: &'a RelPath,
         options: ListOptions,
     ) -> BoxStream<'a, Result<EntryBatch>> {
+        // They begin at the root: beneath it they would mean something else.
+        let rules = match at.is_root() {
+            true => self.rules.clone(),
+            false => Rules::default(),
+        };
+        let keeps_rules = !rules.is_empty();
         let request = Request::List {
             place: self.at(at),
             recursive: options.recursive,
             one_file_system: options.one_file_system,
+            rules,
         };
         let select = options.select;
         let begun = async move { Asking::ask(cx, &*self.peer, request).await };
@@ -108,10 +128,14 @@ impl Store for RemoteStore {
             let mut batch = batch?;
             batch.directory = beneath(&self.place.path, &batch.directory)?;
             if let Some(select) = &select {
-                let directory = batch.directory.clone();
-                batch.entries.retain(|entry| {
-                    select.select(&directory, entry) != blit_contract::Selection::Skip
-                });
+                let (directory, sent) = (batch.directory.clone(), batch.entries.len());
+                batch
+                    .entries
+                    .retain(|entry| select.select(&directory, entry) != Selection::Skip);
+                if keeps_rules && batch.entries.len() != sent {
+                    return Err(Error::new(ErrorKind::Invalid, "list")
+                        .because("the peer listed what was to be left out"));
+                }
             }
             Ok(batch)
         }))

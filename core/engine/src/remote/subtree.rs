@@ -111,7 +111,13 @@ pub(super) fn without(base: &RelPath, path: &RelPath) -> RelPath {
     names.skip(base.depth() as usize).cloned().collect()
 }
 
-/// A selection that sees paths as this store names them.
+/// `select` for a listing of the whole, seeing paths as they are from `base`.
+pub(super) fn within(select: Arc<dyn Select>, base: &RelPath) -> Arc<dyn Select> {
+    let base = base.clone();
+    Arc::new(Within { select, base })
+}
+
+/// A selection that sees paths as a directory of the store names them.
 struct Within {
     select: Arc<dyn Select>,
     base: RelPath,
@@ -143,10 +149,7 @@ impl Store for Subtree {
         at: &'a RelPath,
         mut options: ListOptions,
     ) -> BoxStream<'a, Result<EntryBatch>> {
-        if let Some(select) = options.select.take() {
-            let base = self.base.clone();
-            options.select = Some(Arc::new(Within { select, base }));
-        }
+        options.select = options.select.map(|select| within(select, &self.base));
         let at = self.inner(at);
         Box::pin(renamed(self, cx, at, options))
     }

@@ -12,7 +12,7 @@ use blit_engine::{
     answer_with_store,
 };
 use blit_store_mem::MemStore;
-use blit_wire::{Place, Reply, Request, Role};
+use blit_wire::{Place, Reply, Request, Role, Rules};
 use futures_util::StreamExt;
 use parking_lot::Mutex;
 use tokio::sync::mpsc;
@@ -79,7 +79,7 @@ impl Daemon {
 async fn serve(stream: Stream, store: Arc<dyn Store>, sessions: Sessions) {
     let (request, mut asked) = Asked::accept(stream).await.unwrap();
     let Request::Session(session) = request else {
-        let served = answer_with_store(&Cx::default(), &mut asked, &*store, request).await;
+        let served = answer_with_store(&Cx::default(), &mut asked, &*store, request, None).await;
         served.unwrap();
         return asked.finish().await;
     };
@@ -98,6 +98,7 @@ async fn serve(stream: Stream, store: Arc<dyn Store>, sessions: Sessions) {
     let playing = Playing {
         role,
         terms: session.terms,
+        select: None,
         connection: Box::new(BytesOnly(ours)),
         planner: Arc::new(OneByOne),
         history: Arc::new(NoHistory),
@@ -178,6 +179,7 @@ impl Run {
                 path: self.at,
             },
             top: Top::Contents,
+            rules: Rules::default(),
             role,
             planner: Arc::new(OneByOne),
             options: self.options,

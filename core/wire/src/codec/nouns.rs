@@ -42,7 +42,7 @@ pub(super) fn time(time: Time) -> proto::Time {
     }
 }
 
-fn to_time(time: Option<proto::Time>) -> Decoded<Time> {
+pub(super) fn to_time(time: Option<proto::Time>) -> Decoded<Time> {
     let time = time.unwrap_or_default();
     at_most(time.nanos as usize, NANOS_MAX as usize, "a time")?;
     Ok(Time::new(time.secs, time.nanos))

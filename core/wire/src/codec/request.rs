@@ -5,9 +5,10 @@ use bytes::Bytes;
 use prost::Message as _;
 
 use super::{
-    BadMessage, Decoded, at_most, at_place, event, message, needed,
+    BadMessage, Decoded, at_most, at_place, event, lanes, message, needed,
     nouns::{entry, fault, name, path, to_entry, to_error, to_name, to_path},
     place_of, report,
+    rules::{rules, to_rules},
 };
 use crate::{
     Access, Answer, Compare, LISTING_ENTRIES_MAX, MaxDelete, Module, Place, Reply, Request, Role,
@@ -73,10 +74,12 @@ fn request_body(request: &Request) -> request::Body {
             place: at,
             recursive,
             one_file_system,
+            rules: wanted,
         } => Body::List(proto::ListRequest {
             place: Some(place(at)),
             recursive: *recursive,
             one_file_system: *one_file_system,
+            rules: rules(wanted),
         }),
         Request::Session(session) => Body::Session(session_request(session)),
         Request::Stat(at) => Body::Stat(proto::StatRequest {
@@ -101,6 +104,7 @@ fn to_request(body: request::Body) -> Decoded<Request> {
             place: to_place(list.place)?,
             recursive: list.recursive,
             one_file_system: list.one_file_system,
+            rules: to_rules(list.rules)?,
         },
         Body::Session(session) => Request::Session(Box::new(to_session_request(session)?)),
         Body::Stat(stat) => Request::Stat(to_place(stat.place)?),
@@ -140,6 +144,8 @@ fn session_request(session: &SessionRequest) -> proto::SessionRequest {
         terms: Some(terms(&session.terms)),
         contents: session.top == Top::Contents,
         names,
+        lanes: Some(lanes::wishes(session.lanes)),
+        rules: rules(&session.rules),
     }
 }
 
@@ -172,6 +178,8 @@ fn to_session_request(session: proto::SessionRequest) -> Decoded<SessionRequest>
         role,
         terms: to_terms(needed(session.terms, "the terms")?)?,
         top,
+        lanes: lanes::to_wishes(session.lanes.unwrap_or_default())?,
+        rules: to_rules(session.rules)?,
     })
 }
 
@@ -263,9 +271,7 @@ fn reply_body(reply: &Reply) -> reply::Body {
         }),
         Reply::Refused(error) => Body::Refused(fault(error)),
         Reply::Report(ended) => Body::Report(report::report(ended)),
-        Reply::Session(id) => Body::Session(proto::SessionAccepted {
-            session: Bytes::copy_from_slice(id),
-        }),
+        Reply::Session(grant) => Body::Session(lanes::grant(grant)),
         Reply::Status(said) => Body::Status(status(said)),
         Reply::Usage(usage) => Body::Usage(proto::Usage {
             total_bytes: usage.total_bytes,
@@ -301,11 +307,7 @@ fn to_reply(body: reply::Body) -> Decoded<Reply> {
         }
         Body::Refused(fault) => Reply::Refused(to_error(fault)?),
         Body::Report(ended) => Reply::Report(Box::new(report::to_report(ended)?)),
-        Body::Session(accepted) => Reply::Session(
-            accepted.session[..]
-                .try_into()
-                .map_err(|_| BadMessage::Unknown("the session"))?,
-        ),
+        Body::Session(accepted) => Reply::Session(lanes::to_grant(accepted)?),
         Body::Status(said) => Reply::Status(to_status(said)?),
         Body::Usage(usage) => Reply::Usage(Usage::new(
             (usage.total_bytes, usage.free_bytes),

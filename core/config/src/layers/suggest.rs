@@ -1,16 +1,16 @@
 //! Which key was probably meant.
 
-use super::KEYS;
-
 /// The key that is nearest to `written`, if one is near: by its whole name, or by its last part.
-pub(super) fn nearest(written: &str) -> Option<&'static str> {
+pub(super) fn nearest(
+    keys: impl Iterator<Item = &'static str>,
+    written: &str,
+) -> Option<&'static str> {
     let distance = |key: &str| {
         let whole = edits(written, key);
         whole.min(edits(last_part(written), last_part(key)))
     };
     let near = last_part(written).chars().count() / 3;
-    KEYS.iter()
-        .map(|key| (distance(key), *key))
+    keys.map(|key| (distance(key), key))
         .filter(|(edits, _)| *edits <= near.max(1))
         .min()
         .map(|(_, key)| key)
@@ -40,6 +40,13 @@ fn edits(a: &str, b: &str) -> usize {
 mod tests {
     use super::*;
 
+    const KEYS: [&str; 4] = [
+        "history.enabled",
+        "output.color",
+        "transfer.max_delete",
+        "transfer.retry_for",
+    ];
+
     #[test]
     fn a_slip_of_the_finger_is_recognised() {
         for (written, meant) in [
@@ -52,7 +59,7 @@ mod tests {
             ("bandwidth", None),
             ("", None),
         ] {
-            assert_eq!(nearest(written), meant, "{written}");
+            assert_eq!(nearest(KEYS.into_iter(), written), meant, "{written}");
         }
     }
 }

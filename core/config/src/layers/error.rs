@@ -60,16 +60,33 @@ impl ConfigError {
         }
     }
 
+    /// The key that was probably meant.
+    #[must_use]
+    pub fn suggestion(&self) -> Option<&'static str> {
+        match self {
+            Self::UnknownKey { suggestion, .. } => *suggestion,
+            _ => None,
+        }
+    }
+
     /// What to do about it.
     #[must_use]
     pub fn next(&self) -> String {
-        match self {
-            Self::UnknownKey {
-                suggestion: Some(key),
-                ..
-            } => format!("did you mean \"{key}\"?"),
-            _ => "see all keys and where they are set with: blit config show".into(),
+        match self.suggestion() {
+            Some(key) => format!("did you mean \"{key}\"?"),
+            None => "see all keys and where they are set with: blit config show".into(),
         }
+    }
+
+    /// The same for a key that stands in `[[section]]`.
+    pub(super) fn below(mut self, section: &str) -> Self {
+        if let Self::Value { key, .. } = &mut self {
+            *key = match key.is_empty() {
+                true => section.to_owned(),
+                false => format!("{section}.{key}"),
+            };
+        }
+        self
     }
 
     pub(super) fn from_figment(error: &figment::Error, origin: impl Fn(&str) -> Origin) -> Self {

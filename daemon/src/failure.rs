@@ -1,0 +1,110 @@
+//! Why the daemon does not start, or does not take a new configuration, in the administrator's terms.
+
+use blit_config::{ConfigError, Exit};
+
+/// A failure with what to do about it.
+#[derive(Debug, Clone, thiserror::Error)]
+#[error("{message}")]
+pub(crate) struct Failure {
+    slug: &'static str,
+    exit: Exit,
+    message: String,
+    causes: Vec<String>,
+    next: Option<String>,
+}
+
+impl Failure {
+    /// One of what was configured.
+    pub(crate) fn config(slug: &'static str, message: impl Into<String>) -> Self {
+        Self::new(slug, Exit::Usage, message)
+    }
+
+    pub(crate) fn new(slug: &'static str, exit: Exit, message: impl Into<String>) -> Self {
+        Self {
+            slug,
+            exit,
+            message: message.into(),
+            causes: Vec::new(),
+            next: None,
+        }
+    }
+
+    /// A defect of blit.
+    pub(crate) fn bug(error: &dyn std::error::Error) -> Self {
+        Self::new(
+            "internal.bug",
+            Exit::Failed,
+            "a defect of blit; please report it",
+        )
+        .because(error)
+    }
+
+    /// The same with everything that `error` was caused by.
+    #[must_use]
+    pub(crate) fn because(mut self, error: &dyn std::error::Error) -> Self {
+        let mut cause = Some(error);
+        while let Some(error) = cause {
+            self.causes.push(error.to_string());
+            cause = error.source();
+        }
+        self
+    }
+
+    /// The same with one command or deed.
+    #[must_use]
+    pub(crate) fn next(mut self, next: impl Into<String>) -> Self {
+        self.next = Some(next.into());
+        self
+    }
+
+    pub(crate) fn exit(&self) -> Exit {
+        self.exit
+    }
+
+    pub(crate) fn slug(&self) -> &'static str {
+        self.slug
+    }
+
+    /// All of it, in lines.
+    pub(crate) fn told(&self) -> String {
+        let mut text = format!("error: {}", self.message);
+        for cause in &self.causes {
+            text += &format!("\n  cause: {cause}");
+        }
+        if let Some(next) = &self.next {
+            text += &format!("\n  next: {next}");
+        }
+        text
+    }
+}
+
+impl From<ConfigError> for Failure {
+    fn from(error: ConfigError) -> Self {
+        let next = match error.suggestion() {
+            Some(key) => format!("did you mean \"{key}\"?"),
+            None => "docs/daemon.md has all keys".to_owned(),
+        };
+        let failure = Self::config(error.slug(), error.to_string()).next(next);
+        match std::error::Error::source(&error) {
+            Some(source) => failure.because(source),
+            None => failure,
+        }
+    }
+}
+
+/// Everything that nobody foresaw has one slug.
+impl From<eyre::Report> for Failure {
+    fn from(report: eyre::Report) -> Self {
+        let failure = Self::new("run.failed", Exit::Failed, report.to_string());
+        match report.chain().nth(1) {
+            Some(cause) => failure.because(cause),
+            None => failure,
+        }
+    }
+}
+
+impl From<std::io::Error> for Failure {
+    fn from(error: std::io::Error) -> Self {
+        Self::new("run.failed", Exit::Failed, error.to_string())
+    }
+}
