@@ -1,6 +1,6 @@
 //! The files that blit reads back.
 
-use blit_config::{Flags, Sources};
+use blit_config::{Flags, Keys, Layers, Sources};
 use blit_control::{Invitations, KnownPeer, NodeId, Peers};
 use std::{
     fs,
@@ -40,6 +40,28 @@ pub(crate) fn config(bytes: &[u8]) {
             assert_eq!(again.settings, loaded.settings);
         }
         Err(error) => is_harmless(&error),
+    });
+}
+
+/// Some keys as the daemon has them: with sections that may stand several times.
+static DAEMON: Keys = Keys {
+    plain: &["access.allow_from", "daemon.listen", "daemon.name"],
+    rows: &["module.access", "module.name", "module.path"],
+    separator: "__",
+};
+
+/// The layer beneath the daemon's own types.
+pub(crate) fn daemon_config(bytes: &[u8]) {
+    with_file("daemon.toml", bytes, |_, file| {
+        let mut layers = Layers::new(&DAEMON);
+        let read = layers.file(file, true);
+        let taken = read.and_then(|()| {
+            layers.rows::<toml::Table>("module")?;
+            layers.values::<toml::Table>()
+        });
+        if let Err(error) = taken {
+            is_harmless(&error);
+        }
     });
 }
 

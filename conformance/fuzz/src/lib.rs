@@ -15,6 +15,8 @@
 )]
 
 mod control;
+mod filter;
+mod lane;
 mod machine;
 mod text;
 mod wire;
@@ -37,9 +39,16 @@ const fn target(name: &'static str, decodes: &'static str, run: fn(&[u8])) -> Ta
 /// Every target, in alphabetical order.
 pub const TARGETS: &[Target] = &[
     target("config", "`config.toml`", control::config),
+    target(
+        "daemon-config",
+        "`daemon.toml`, beneath its types",
+        control::daemon_config,
+    ),
     target("endpoint", "a source or destination", text::endpoint),
+    target("filter", "patterns and lists of paths", filter::run),
     target("frame", "a frame of a lane", wire::frame),
     target("framing", "a byte stream of messages", wire::framing),
+    target("hello", "the first bytes of a lane", lane::hello),
     target("history", "lines of `history.jsonl`", text::history),
     target("invitation", "a pasted invitation", text::invitation),
     target("invitations", "`invitations.toml`", control::invitations),

@@ -34,7 +34,7 @@ where
 /// A message for people quotes what was typed: nothing of that may steer a terminal.
 pub(crate) fn is_harmless(error: &impl Display) {
     let text = error.to_string();
-    let steers = |c: char| c.is_control() && c != '\n';
+    let steers = |c: char| c.is_control() && !matches!(c, '\n' | '\t');
     assert!(!text.contains(steers), "{text:?}");
 }
 
