@@ -66,6 +66,8 @@ const LAYERS: &[Layer] = &[
         "conformance",
         &["core/contract", "core/host", "core/registry"],
     ),
+    // It knows every decoder, and nobody knows it.
+    layer("conformance/fuzz", &["core/*"]),
     layer("cli", &["core/*", "plugins/bundled"]),
     // The daemon is where lanes arrive: its transports are those that `plugins/bundled` dials.
     layer("daemon", &["core/*", "plugins/bundled", "transports/*"]),

@@ -4,7 +4,7 @@ use crate::command::{Binary, Command, Limit, Pattern, Verb};
 use crate::story::{Step, Story, play};
 use crate::tree::{Body, Content, Meta, Node, Path, Tree};
 
-/// Plays the commands on trees like `a = 1` (a file of seed 1), `b = a` (another name of it), `d/` and
+/// Plays the commands on trees like `a = 1` (a file of seed 1), `a = 1 at 5` (with that time), `b = a` (another name of it), `d/` and
 /// `f = fifo`, and complains of the first promise that is not kept.
 #[track_caller]
 fn keeps(source: &str, target: Option<&str>, commands: &[Command]) {
@@ -49,12 +49,19 @@ fn plant(text: &str) -> Tree {
             Some((what, mode)) => (what, u32::from_str_radix(mode, 8).unwrap()),
             None => (what, 0o644),
         };
+        let (what, time) = match what.split_once(" at ") {
+            Some((what, time)) => (what, time.parse().ok()),
+            None => (what, None),
+        };
         match what.parse::<u64>() {
             Ok(seed) => {
                 let data = vec![(0, SIZE)];
                 let size = SIZE;
                 let content = Content { seed, size, data };
-                tree.put(path, node(Body::File(content), mode, seed as i64));
+                tree.put(
+                    path,
+                    node(Body::File(content), mode, time.unwrap_or(seed as i64)),
+                );
             }
             Err(_) if what.is_empty() => drop(tree.put(path, directory())),
             Err(_) if what == "fifo" => drop(tree.put(path, node(Body::Fifo, mode, 9))),
@@ -204,6 +211,55 @@ fn a_mirror_deletes_nothing_in_an_excluded_directory_of_an_extra_one() {
     let target = "d/, d/e.log/, d/e.log/f/, d/e.log/f/x = 1, d/e.log/y = 2";
     keeps("", Some(target), &[all.clone()]);
     keeps("a = 3", Some(target), &[all]);
+}
+
+#[test]
+fn a_dry_run_is_refused_for_a_directory_that_a_file_replaces_as_the_run_itself_is() {
+    let one = |dry_run| Command {
+        dry_run,
+        max_delete: Some(Limit::Entries(1)),
+        ..Command::new(Verb::Mirror)
+    };
+    let target = Some("d/, d/x = 2, d/y = 3");
+    keeps("d = 1", target, &[one(true), one(false)]);
+}
+
+#[test]
+fn a_file_whose_other_name_is_replaced_meanwhile_has_not_changed() {
+    let by_content = |verb| Command {
+        checksum: true,
+        ..Command::new(verb)
+    };
+    for source in [
+        "d/, x = 1",
+        "d/, x = 2",
+        "d/, x = 1 mode 600",
+        "d = 3, x = 1",
+    ] {
+        for verb in [Verb::Copy, Verb::Mirror, Verb::Move] {
+            let commands = [Command::new(verb)];
+            keeps(source, Some("d = 1, x = d"), &commands);
+            keeps(source, Some("d = 1, x = d"), &[by_content(verb)]);
+        }
+    }
+}
+
+#[test]
+fn a_mirror_deletes_an_extra_name_of_a_file_that_gets_only_another_time() {
+    let plain = Command {
+        checksum: true,
+        max_delete: Some(Limit::All),
+        ..Command::new(Verb::Mirror)
+    };
+    let backup = Command {
+        backup: true,
+        ..plain.clone()
+    };
+    for extra in ["a", "z"] {
+        let target = format!("m = 1, {extra} = m");
+        keeps("m = 1 at 5", Some(&target), &[plain.clone()]);
+        keeps("m = 1 at 5", Some(&target), &[backup.clone()]);
+    }
 }
 
 #[test]

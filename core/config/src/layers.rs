@@ -14,7 +14,7 @@ use figment::{
 };
 use serde::{Serialize, de::DeserializeOwned};
 
-pub use error::ConfigError;
+pub use error::{ConfigError, plain};
 pub use origin::Origin;
 
 const VARIABLE_PREFIX: &str = "BLIT_";

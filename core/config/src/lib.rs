@@ -18,7 +18,7 @@ pub mod units;
 
 pub use endpoint::{Endpoint, EndpointError, EndpointParser, EndpointProblem};
 pub use exit::Exit;
-pub use layers::{ConfigError, Keys, Layers, Origin, Row};
+pub use layers::{ConfigError, Keys, Layers, Origin, Row, plain};
 pub use paths::Paths;
 pub use quantity::{Age, DeleteLimit, Period, QuantityError, Size};
 pub use settings::{

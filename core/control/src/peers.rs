@@ -41,7 +41,7 @@ pub enum PeersError {
         source: io::Error,
     },
     /// The file is not what blit writes.
-    #[error("{path} is broken: {reason}")]
+    #[error("{path} is broken: {}", blit_config::plain(reason))]
     Broken {
         /// Which file.
         path: PathBuf,

@@ -187,13 +187,27 @@ impl<'a> Working<'a> {
 
     fn first_name(&mut self, path: &[Vec<u8>], node: &Node, fate: Fate, object: Id) -> Id {
         let there = self.before.and_then(|tree| tree.id(path));
-        if let (Fate::Stays, Some(there)) = (fate, there)
-            && *self.claims.entry(there).or_insert(object) == object
-        {
-            self.give_metadata(path, node);
-            return there;
+        let may_stay = fate == Fate::Stays || self.is_compared(path, node);
+        if let (true, Some(there)) = (may_stay, there) {
+            let is_ours = *self.claims.entry(there).or_insert(object) == object;
+            if is_ours && fate == Fate::Stays {
+                self.give_metadata(path, node);
+                return there;
+            }
         }
         self.put(path, node)
+    }
+
+    /// Whether only the content tells that a file is another one: until then, the file of the target
+    /// is its own, and any other file of the source must part from it.
+    fn is_compared(&self, path: &[Vec<u8>], node: &Node) -> bool {
+        let by_content = self.command.checksum || self.command.verb == Verb::Move;
+        let found = self.before.and_then(|tree| tree.get(path));
+        let sizes = (
+            node.file().map(|it| it.size),
+            found.and_then(|it| it.file()).map(|it| it.size),
+        );
+        by_content && sizes.0.is_some() && sizes.0 == sizes.1
     }
 
     fn put(&mut self, path: &[Vec<u8>], node: &Node) -> Id {

@@ -1,6 +1,6 @@
 //! What is wrong with the settings, where, and what was probably meant.
 
-use std::path::PathBuf;
+use std::{fmt::Display, path::PathBuf};
 
 use super::Origin;
 
@@ -9,7 +9,7 @@ use super::Origin;
 #[non_exhaustive]
 pub enum ConfigError {
     /// A file cannot be read.
-    #[error("cannot read {}", .file.display())]
+    #[error("cannot read {}", plain(.file.display()))]
     File {
         /// Which one.
         file: PathBuf,
@@ -17,7 +17,7 @@ pub enum ConfigError {
         source: std::io::Error,
     },
     /// A file is no TOML.
-    #[error("{}, line {line}: {message}", .file.display())]
+    #[error("{}, line {line}: {}", plain(.file.display()), plain(message))]
     Syntax {
         /// Which one.
         file: PathBuf,
@@ -27,7 +27,7 @@ pub enum ConfigError {
         message: String,
     },
     /// There is no such key.
-    #[error("unknown key \"{key}\" in {origin}")]
+    #[error("unknown key \"{}\" in {origin}", plain(key))]
     UnknownKey {
         /// What was written.
         key: String,
@@ -37,7 +37,7 @@ pub enum ConfigError {
         suggestion: Option<&'static str>,
     },
     /// A key cannot have this value.
-    #[error("bad value for \"{key}\" in {origin}: {message}")]
+    #[error("bad value for \"{}\" in {origin}: {}", plain(key), plain(message))]
     Value {
         /// The key.
         key: String,
@@ -46,6 +46,19 @@ pub enum ConfigError {
         /// What was expected.
         message: String,
     },
+}
+
+/// What a file says, as it may be quoted: nothing of it steers the terminal of whoever reads of it.
+#[must_use]
+pub fn plain(said: impl Display) -> String {
+    let mut plain = String::new();
+    for c in said.to_string().chars() {
+        match c.is_control() && !matches!(c, '\n' | '\t') {
+            true => plain.extend(c.escape_default()),
+            false => plain.push(c),
+        }
+    }
+    plain
 }
 
 impl ConfigError {

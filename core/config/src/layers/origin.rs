@@ -26,7 +26,9 @@ impl fmt::Display for Origin {
         match self {
             Self::BuiltIn => f.write_str("built in"),
             Self::Environment(name) => write!(f, "environment variable {name}"),
-            Self::File { file, line } => write!(f, "{}, line {line}", file.display()),
+            Self::File { file, line } => {
+                write!(f, "{}, line {line}", super::error::plain(file.display()))
+            }
             Self::Flag(flag) => f.write_str(flag),
         }
     }

@@ -149,6 +149,13 @@ fn an_unknown_key_is_refused_with_its_line_and_the_key_that_was_meant() {
 }
 
 #[test]
+fn what_a_file_says_is_quoted_without_what_steers_a_terminal() {
+    let error = load("\"\\u001b[2J\" = 1\n").unwrap_err();
+    let text = error.to_string();
+    assert!(text.contains("\"\\u{1b}[2J\""), "{text:?}");
+}
+
+#[test]
 fn an_unknown_section_is_refused_with_its_line() {
     let error = load("\n[limits]\nbwlimit = \"20M\"\n").unwrap_err();
     assert!(

@@ -135,15 +135,16 @@ impl DeletionList {
 
     /// Deletes, children before their directories, unless anything went wrong before.
     pub(super) async fn delete(&self, site: &Site) -> Result<()> {
-        if self.entries.is_empty() {
-            return Ok(());
-        }
         let session = &site.session;
-        if session.options.verb == Verb::Mirror && !session.is_clean() {
-            session.note(|report| report.deletions_withheld = self.count());
+        let is_mirror = session.options.verb == Verb::Mirror;
+        let is_listed = !self.entries.is_empty();
+        if is_mirror && !session.is_clean() {
+            if is_listed {
+                session.note(|report| report.deletions_withheld = self.count());
+            }
             return Ok(());
         }
-        if session.options.verb == Verb::Mirror {
+        if is_mirror && is_listed {
             session.enter(Phase::Delete).await;
         }
         for at in (0..self.entries.blocks()).rev() {
@@ -154,7 +155,8 @@ impl DeletionList {
                 delete_batch(site, batch).await?;
             }
         }
-        if session.options.verb == Verb::Mirror && session.options.dry_run {
+        // Also of what goes only with the directory that something takes the place of.
+        if is_mirror && session.options.dry_run {
             self.brakes(site);
         }
         Ok(())
@@ -184,10 +186,8 @@ async fn delete_batch(site: &Site, batch: &[(RelPath, Entry)]) -> Result<()> {
         return Ok(());
     }
     session.wait_for("the target to delete");
-    let deleted = site
-        .store
-        .delete(&session.cx, site.policy, batch.to_vec())
-        .await?;
+    let entries = as_timed(site, batch);
+    let deleted = site.store.delete(&session.cx, site.policy, entries).await?;
     for ((path, entry), deleted) in batch.iter().zip(deleted) {
         match deleted {
             Ok(()) => {
@@ -202,6 +202,15 @@ async fn delete_batch(site: &Site, batch: &[(RelPath, Entry)]) -> Result<()> {
         }
     }
     Ok(())
+}
+
+/// What was scanned, as far as it is not known that this run has changed it by another name.
+fn as_timed(site: &Site, batch: &[(RelPath, Entry)]) -> Vec<(RelPath, Entry)> {
+    let links = site.links.lock();
+    let entries = batch.iter();
+    entries
+        .map(|(path, entry)| (path.clone(), links.as_timed(entry)))
+        .collect()
 }
 
 async fn end_deleted(site: &Site, path: &RelPath, entry: &Entry) {

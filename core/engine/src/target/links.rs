@@ -7,7 +7,7 @@ use std::{
 
 use blit_contract::{
     DiffKind, EndState, Entry, ErrorKind, Item, ItemOp, Loss, LossClass, MetaOp, RelPath, Replace,
-    Result,
+    Result, Time,
 };
 use blit_wire::Verb;
 use serde::{Deserialize, Serialize};
@@ -51,6 +51,8 @@ pub(super) struct Links {
     hasher: RandomState,
     /// Files of which not all names arrived. Were those that did to go, the file would be two.
     torn: HashSet<Object>,
+    /// Files of the target with several names that got a time by one of them.
+    timed: HashMap<Object, Time>,
 }
 
 /// A file of one side: its file system and inode.
@@ -167,6 +169,22 @@ impl Links {
         if self.leaders.contains(path) {
             self.renewed.insert(path.clone());
         }
+    }
+
+    /// Notes that what was `old` got a time.
+    pub(super) fn time(&mut self, old: &Entry, time: Time) {
+        if old.identity.links > 1 {
+            self.timed.insert(object(old), time);
+        }
+    }
+
+    /// What was scanned as `entry`, with the time that it got by another of its names.
+    pub(super) fn as_timed(&self, entry: &Entry) -> Entry {
+        let mut now = entry.clone();
+        if let Some(time) = self.timed.get(&object(entry)) {
+            now.modified = *time;
+        }
+        now
     }
 
     /// Notes that the entry came to a bad end: nothing may be linked to it.

@@ -5,8 +5,8 @@ mod ranges;
 use std::sync::Arc;
 
 use blit_contract::{
-    ContentHasher, Diff, DiffKind, EndState, Error, ErrorKind, Item, ItemOp, MetaOp, Method,
-    ReadItem, ReadOptions, Reader, Replace, Result, Side, SmallFile, WriteOptions,
+    ContentHasher, Diff, DiffKind, EndState, Entry, Error, ErrorKind, Item, ItemOp, MetaOp, Method,
+    ReadItem, ReadOptions, Reader, RelPath, Replace, Result, Side, SmallFile, WriteOptions,
 };
 use blit_wire::{Body, Verb};
 use tokio::{
@@ -288,6 +288,9 @@ impl Taker {
         for (diff, applied) in diffs.into_iter().zip(applied) {
             match applied {
                 Ok(applied) => {
+                    if let Some(old) = expected(&diff).filter(|_| site.policy.preserve.times) {
+                        site.links.lock().time(&old, diff.entry.modified);
+                    }
                     site.session.lose(&applied.losses);
                     site.settle(&diff.path, &diff.entry)?;
                     finish::end(site, &diff.path, applied.changed).await;
@@ -349,18 +352,36 @@ impl Taker {
         Ok(())
     }
 
+    /// The digest of the target's file. While something takes the place of another name of it, all that
+    /// changes of it is how many names it has, and since when: then it is read as it is now.
+    async fn own_digest(&self, diff: &mut Diff, found: &Entry) -> Result<[u8; 32]> {
+        let error = match self.digest_at(&diff.path, found).await {
+            Err(error) if error.kind() == ErrorKind::Changed => error,
+            ended => return ended,
+        };
+        let now = self.site.store.stat(&self.site.session.cx, &diff.path);
+        let Some(now) = now.await?.filter(|now| has_other_names(found, now)) else {
+            return Err(error);
+        };
+        let digest = self.digest_at(&diff.path, &now).await;
+        diff.replace = Replace::Entry(Box::new(now));
+        digest
+    }
+
+    async fn digest_at(&self, path: &RelPath, expect: &Entry) -> Result<[u8; 32]> {
+        let cx = &self.site.session.cx;
+        let options = ReadOptions::expecting(expect.clone());
+        let reader = self.site.store.open_read(cx, path, options).await?;
+        digest::of(cx, &*reader).await
+    }
+
     async fn compare_digest(&self, mut diff: Diff, digest: [u8; 32]) -> Result<()> {
         let site = &self.site;
         let session = &site.session;
         let Some(found) = expected(&diff) else {
             return Err(crate::source::bug("a digest without a target file"));
         };
-        let options = ReadOptions::expecting(found.clone());
-        let ours = match site.store.open_read(&session.cx, &diff.path, options).await {
-            Ok(reader) => digest::of(&session.cx, &*reader).await,
-            Err(error) => Err(error),
-        };
-        match ours {
+        match self.own_digest(&mut diff, &found).await {
             Ok(ours) if ours == digest => {}
             Ok(_) if session.options.is_read_only() => {
                 site.links.lock().renew(&diff.path);
@@ -407,8 +428,16 @@ fn side_of(error: &Error) -> Side {
     }
 }
 
+/// Whether `now` is what was `found`, but for its number of names.
+fn has_other_names(found: &Entry, now: &Entry) -> bool {
+    let mut as_found = now.clone();
+    as_found.identity.links = found.identity.links;
+    as_found.identity.changed = found.identity.changed;
+    as_found == *found && now.identity.links != found.identity.links
+}
+
 /// What the target's scan saw at the name.
-fn expected(diff: &Diff) -> Option<blit_contract::Entry> {
+fn expected(diff: &Diff) -> Option<Entry> {
     match &diff.replace {
         Replace::Entry(entry) | Replace::Tree(entry) => Some((**entry).clone()),
         Replace::Nothing => None,
