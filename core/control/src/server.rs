@@ -13,8 +13,8 @@ use blit_contract::Stream;
 use futures_core::Stream as Incoming;
 use tokio::{
     io::{AsyncRead, AsyncWrite, ReadBuf},
-    net::{TcpListener, TcpStream},
-    sync::{Semaphore, mpsc},
+    net::TcpStream,
+    sync::mpsc,
     time::timeout,
 };
 use tokio_rustls::{TlsAcceptor, server::TlsStream};
@@ -24,9 +24,10 @@ use tonic::{
 };
 
 use crate::{
-    Identity, Invitations, NodeId,
+    Admission, Door, Identity, Invitations, NodeId,
+    limits::{HALF_OPEN_MAX, Limits},
     proto::{
-        JoinReply, JoinRequest, Opening, Piece,
+        JoinReply, JoinRequest, KnockReply, KnockRequest, Opening, Piece,
         link_server::{Link, LinkServer},
         pairing_server::{Pairing, PairingServer},
     },
@@ -37,14 +38,8 @@ use crate::{
     tls::{self, ALPN, ALPN_PAIR, EXPORTER_LABEL},
 };
 
-/// From the first byte to a proved key.
-const HANDSHAKE_WAIT: Duration = Duration::from_secs(10);
-
 /// How long a call may take to say what it is for.
 const OPENING_WAIT: Duration = Duration::from_secs(5);
-
-/// How many connections may be on their way to a proved key.
-const HALF_OPEN_MAX: usize = 256;
 
 const STREAMS_MAX: u32 = 64;
 
@@ -91,6 +86,13 @@ pub trait Arrivals: Send + Sync + 'static {
     /// machine is called; `None` if it cannot be kept.
     fn join(&self, peer: &VerifiedPeer, name: &str) -> Option<String>;
 
+    /// Remembers that a machine which calls itself `name` would like to be known. It gets nothing by it,
+    /// and learns nothing.
+    fn knock(&self, peer: &VerifiedPeer, name: &str);
+
+    /// Tells of a machine that was refused, and of what it wanted.
+    fn refused(&self, peer: &VerifiedPeer, wish: &'static str);
+
     /// Takes a request. Called for known peers only.
     async fn request(&self, peer: VerifiedPeer, stream: Stream);
 
@@ -100,35 +102,44 @@ pub trait Arrivals: Send + Sync + 'static {
 
 /// Serves peers.
 pub struct Server {
-    listener: TcpListener,
-    acceptor: TlsAcceptor,
+    queue: mpsc::Receiver<io::Result<Secured>>,
     invitations: Arc<Invitations>,
+    limits: Arc<Limits>,
     own_id: NodeId,
 }
 
 impl std::fmt::Debug for Server {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_tuple("Server").field(&self.listener).finish()
+        f.debug_tuple("Server").field(&self.own_id).finish()
     }
 }
 
 impl Server {
-    /// Will serve whoever comes to `listener`, as `identity`.
+    /// Will serve whoever comes through the door that is made with it, as `identity`.
     ///
     /// # Errors
     /// If TLS cannot be set up.
     pub fn new(
-        listener: TcpListener,
         identity: &Identity,
         invitations: Invitations,
-    ) -> io::Result<Self> {
+        admission: Arc<dyn Admission>,
+    ) -> io::Result<(Self, Door)> {
         let config = tls::server_config(identity).map_err(io::Error::other)?;
-        Ok(Self {
-            listener,
+        let (secured, queue) = mpsc::channel(HALF_OPEN_MAX);
+        let limits = Arc::<Limits>::default();
+        let door = Door {
             acceptor: TlsAcceptor::from(Arc::new(config)),
+            admission,
+            limits: Arc::clone(&limits),
+            secured,
+        };
+        let server = Self {
+            queue,
             invitations: Arc::new(invitations),
+            limits,
             own_id: identity.id(),
-        })
+        };
+        Ok((server, door))
     }
 
     /// Serves until `stop` is done, and then until what is under way is over.
@@ -140,20 +151,26 @@ impl Server {
         arrivals: Arc<dyn Arrivals>,
         stop: impl Future<Output = ()> + Send,
     ) -> io::Result<()> {
-        let (secured, queue) = mpsc::channel(HALF_OPEN_MAX);
-        let accepting = accept(self.listener, self.acceptor, secured);
+        let refusals = Refusals {
+            arrivals: Arc::clone(&arrivals),
+            limits: self.limits,
+        };
         let link = LinkServer::new(LinkService {
             arrivals: Arc::clone(&arrivals),
+            refusals: refusals.clone(),
         })
         .max_decoding_message_size(MESSAGE_BYTES_MAX)
         .max_encoding_message_size(MESSAGE_BYTES_MAX);
         let pairing = PairingServer::new(PairingService {
             arrivals,
+            refusals,
             invitations: self.invitations,
             own_id: self.own_id,
         })
         .max_decoding_message_size(1 << 16);
-        let serving = GrpcServer::builder()
+        // Whether the process lives; it says nothing of what is here.
+        let (_, health) = tonic_health::server::health_reporter();
+        GrpcServer::builder()
             .initial_stream_window_size(STREAM_WINDOW_BYTES)
             .initial_connection_window_size(CONNECTION_WINDOW_BYTES)
             .max_concurrent_streams(STREAMS_MAX)
@@ -162,45 +179,28 @@ impl Server {
             .http2_max_header_list_size(16 << 10)
             .add_service(link)
             .add_service(pairing)
-            .serve_with_incoming_shutdown(Arriving(queue), stop);
-        tokio::select! {
-            served = serving => served.map_err(io::Error::other),
-            () = accepting => Ok(()),
-        }
+            .add_service(health)
+            .serve_with_incoming_shutdown(Arriving(self.queue), stop)
+            .await
+            .map_err(io::Error::other)
     }
 }
 
-/// Accepts for ever. Nothing that a stranger does ends it.
-async fn accept(
-    listener: TcpListener,
-    acceptor: TlsAcceptor,
-    secured: mpsc::Sender<io::Result<Secured>>,
-) {
-    /// After an error of `accept` (no descriptors left) it would come at once again.
-    const PAUSE: Duration = Duration::from_millis(50);
-    let places = Arc::new(Semaphore::new(HALF_OPEN_MAX));
-    loop {
-        let tcp = match listener.accept().await {
-            Ok((tcp, _)) => tcp,
-            Err(cause) => {
-                tracing::warn!(%cause, "cannot accept");
-                tokio::time::sleep(PAUSE).await;
-                continue;
-            }
-        };
-        let Ok(place) = Arc::clone(&places).try_acquire_owned() else {
-            // Too many are half open: this one goes without an answer.
-            continue;
-        };
-        let (acceptor, secured) = (acceptor.clone(), secured.clone());
-        tokio::spawn(async move {
-            match timeout(HANDSHAKE_WAIT, Secured::accept(tcp, &acceptor)).await {
-                Ok(Ok(stream)) => drop(secured.send(Ok(stream)).await),
-                Ok(Err(cause)) => tracing::debug!(%cause, "no handshake"),
-                Err(_) => tracing::debug!("no handshake in time"),
-            }
-            drop(place);
-        });
+/// What is done about those who may not come.
+#[derive(Clone)]
+struct Refusals {
+    arrivals: Arc<dyn Arrivals>,
+    limits: Arc<Limits>,
+}
+
+impl Refusals {
+    /// Counts it, tells of it, and answers.
+    fn refuse(&self, peer: &VerifiedPeer, wish: &'static str, answer: Status) -> Status {
+        if let Ok(from) = peer.address.parse::<std::net::SocketAddr>() {
+            self.limits.failed(from.ip(), std::time::Instant::now());
+        }
+        self.arrivals.refused(peer, wish);
+        answer
     }
 }
 
@@ -215,13 +215,13 @@ impl Incoming for Arriving {
 }
 
 /// A connection whose other end has proved a key.
-struct Secured {
+pub(crate) struct Secured {
     stream: TlsStream<TcpStream>,
     peer: VerifiedPeer,
 }
 
 impl Secured {
-    async fn accept(tcp: TcpStream, acceptor: &TlsAcceptor) -> io::Result<Self> {
+    pub(crate) async fn accept(tcp: TcpStream, acceptor: &TlsAcceptor) -> io::Result<Self> {
         tcp.set_nodelay(true)?;
         let address = tcp.peer_addr()?.to_string();
         let stream = acceptor.accept(tcp).await?;
@@ -307,6 +307,7 @@ fn verified<T>(request: &Request<T>, pairs: bool) -> Result<VerifiedPeer, Status
 
 struct LinkService {
     arrivals: Arc<dyn Arrivals>,
+    refusals: Refusals,
 }
 
 type Replies = Pin<Box<dyn Incoming<Item = Result<Piece, Status>> + Send>>;
@@ -318,7 +319,8 @@ impl Link for LinkService {
     async fn carry(&self, request: Request<Streaming<Piece>>) -> Result<Response<Replies>, Status> {
         let peer = verified(&request, false)?;
         if !self.arrivals.knows(&peer) {
-            return Err(Status::unauthenticated("this machine is not paired here"));
+            let answer = Status::unauthenticated("this machine is not paired here");
+            return Err(self.refusals.refuse(&peer, "connect", answer));
         }
         let mut incoming = request.into_inner();
         let opening = first(&mut incoming).await?;
@@ -357,6 +359,7 @@ async fn first(incoming: &mut Streaming<Piece>) -> Result<Opening, Status> {
 
 struct PairingService {
     arrivals: Arc<dyn Arrivals>,
+    refusals: Refusals,
     invitations: Arc<Invitations>,
     own_id: NodeId,
 }
@@ -378,12 +381,27 @@ impl Pairing for PairingService {
                 .redeem(&invitation, &proof, &peer.exporter, &peer.id, &self.own_id);
         if let Err(error) = redeemed {
             tracing::warn!(peer = %peer.id.short(), %error, "refused to pair");
-            return Err(Status::permission_denied(
-                "that invitation is wrong, used or older than 15 minutes",
-            ));
+            let answer = "that invitation is wrong, used or older than 15 minutes";
+            let answer = Status::permission_denied(answer);
+            return Err(self.refusals.refuse(&peer, "pair", answer));
         }
         let joined = self.arrivals.join(&peer, &name);
         let name = joined.ok_or_else(|| Status::internal("the daemon cannot keep its peers"))?;
         Ok(Response::new(JoinReply { name }))
+    }
+
+    async fn knock(&self, request: Request<KnockRequest>) -> Result<Response<KnockReply>, Status> {
+        let peer = verified(&request, true)?;
+        let KnockRequest { name } = request.into_inner();
+        if name.len() > 255 {
+            return Err(Status::invalid_argument("that name is too long"));
+        }
+        if !self.arrivals.knows(&peer) {
+            self.arrivals.knock(&peer, &name);
+            // It may do no harm, but it is a stranger who tries.
+            let _ = self.refusals.refuse(&peer, "knock", Status::ok(""));
+        }
+        // The same answer for everybody.
+        Ok(Response::new(KnockReply {}))
     }
 }

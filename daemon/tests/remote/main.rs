@@ -7,9 +7,11 @@
     reason = "helpers of tests: a set-up that fails is a failed test"
 )]
 
+mod audit;
 mod bench;
 mod cuts;
 mod first_steps;
 mod privacy;
 mod refusals;
+mod running;
 mod trees;
