@@ -75,6 +75,12 @@ pub(crate) enum Verb {
     List(ListArgs),
     /// Let another machine in, or join one that invites this one
     Pair(PairArgs),
+    /// Show, add, rename and forget machines; let in those that ask
+    Remote(blit_admin::RemoteArgs),
+    /// Show how the daemon of this machine goes
+    Status,
+    /// Check the record of who did what with this machine's daemon
+    Audit(blit_admin::AuditArgs),
     /// Show the effective settings with their origin
     Config(ConfigArgs),
     /// Check this machine, or a path end to end

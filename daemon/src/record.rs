@@ -21,8 +21,7 @@ impl Daemon {
         asked: &mut Asked,
     ) -> Result<()> {
         let mut event = of_caller(caller, action_of(request), self.object(&request.place));
-        let begun = self.begun(request, &event);
-        begun?;
+        self.begun(request, &event)?;
         let ended = self.session(caller, request, asked).await;
         event.action = "session.end";
         let event = audit::ended(event, &ended);

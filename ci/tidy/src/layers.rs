@@ -32,6 +32,7 @@ const LAYERS: &[Layer] = &[
         "core/control",
         &["core/config", "core/contract", "core/wire"],
     ),
+    layer("core/admin", &["core/config", "core/control"]),
     layer("transports/*", &["core/contract", "core/registry"]),
     layer(
         "plugins/bundled",

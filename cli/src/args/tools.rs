@@ -106,4 +106,12 @@ pub(crate) struct PairArgs {
     /// The line that `blit pair` shows over there
     #[arg(value_name = "INVITATION", requires = "host")]
     pub(crate) invitation: Option<String>,
+    /// Know the machine by its key, and ask to be let in there: for scripts
+    #[arg(
+        long,
+        value_name = "blit1…",
+        requires = "host",
+        conflicts_with = "invitation"
+    )]
+    pub(crate) peer_id: Option<String>,
 }

@@ -25,8 +25,10 @@ const CURRENT: &str = "audit.jsonl";
 const HEAD: &str = "head";
 /// What the first line of all has before it.
 const NOTHING_BEFORE: &str = "";
-/// No line is longer: names are bounded, and there are few of them in one.
+/// No line is longer: what others have a say in is cut to fit.
 const LINE_BYTES_MAX: u64 = 64 << 10;
+/// Of each text that others have a say in. Escaped, it is at most six times as long.
+const TEXT_BYTES_MAX: usize = 4 << 10;
 
 /// What happened.
 #[derive(Debug, Clone, Default, Serialize)]
@@ -134,7 +136,12 @@ impl AuditLog {
     /// If it cannot be written; then nothing of it is there.
     pub fn append(&mut self, event: &AuditEvent) -> io::Result<()> {
         let number = self.number + 1;
-        let (line, sum) = line_of(number, &self.sum, event)?;
+        let mut event = event.clone();
+        cut(&mut event.object);
+        if let Some(result) = &mut event.result {
+            cut(result);
+        }
+        let (line, sum) = line_of(number, &self.sum, &event)?;
         // Not over what somebody else has added meanwhile: that is found, not hidden.
         if let Err(cause) = self.file.write_all(line.as_bytes()) {
             drop(self.file.set_len(self.end));
@@ -195,6 +202,14 @@ fn line_of(number: u64, before: &str, event: &AuditEvent) -> io::Result<(String,
     let sum = sum_of(&text);
     let open = text.strip_suffix('}').unwrap_or(&text);
     Ok((format!("{open},\"sum\":\"{sum}\"}}\n"), sum))
+}
+
+/// A name that fills the log would hide what others did.
+fn cut(text: &mut String) {
+    if text.len() > TEXT_BYTES_MAX {
+        text.truncate(text.floor_char_boundary(TEXT_BYTES_MAX));
+        text.push('…');
+    }
 }
 
 fn sum_of(text: &str) -> String {

@@ -11,6 +11,8 @@ mod audit;
 mod bench;
 mod cuts;
 mod first_steps;
+mod manage;
+mod matrix;
 mod privacy;
 mod refusals;
 mod running;

@@ -149,3 +149,18 @@ fn what_is_no_log_is_not_written_to() {
     fs::write(folder.path().join(CURRENT), "something else\n").unwrap();
     assert!(AuditLog::open(folder.path()).is_err());
 }
+
+#[test]
+fn a_name_without_end_is_cut_and_the_log_can_be_opened_again() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut log = AuditLog::open(folder.path()).unwrap();
+    let mut long = event(&"\u{1}ä".repeat(1 << 20));
+    long.result = Some(long.object.clone());
+    log.append(&long).unwrap();
+    assert!(log.end < LINE_BYTES_MAX, "{}", log.end);
+    AuditLog::open(folder.path())
+        .unwrap()
+        .append(&long)
+        .unwrap();
+    assert_eq!(verify(folder.path()).unwrap().lines, 2);
+}
