@@ -7,14 +7,18 @@
     reason = "helpers of tests: a set-up that fails is a failed test"
 )]
 
+mod audit;
 mod bench;
 mod cuts;
 mod exact;
 mod filters;
 mod first_steps;
 mod lanes;
+mod manage;
+mod matrix;
 mod privacy;
 mod refusals;
 mod relay;
+mod running;
 mod trees;
 mod verbs;
