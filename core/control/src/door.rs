@@ -75,7 +75,7 @@ impl Door {
             match timeout(HANDSHAKE_WAIT, Arrived::accept(tcp, &door.acceptor)).await {
                 Ok(Ok(Arrived::Control(secured))) => {
                     drop(place);
-                    drop(door.secured.send(Ok(secured)).await);
+                    drop(door.secured.send(Ok(*secured)).await);
                     return;
                 }
                 Ok(Ok(Arrived::Lane(socket))) => {

@@ -301,7 +301,7 @@ pub(crate) struct Secured {
 
 /// What a connection turns out to be.
 pub(crate) enum Arrived {
-    Control(Secured),
+    Control(Box<Secured>),
     Lane(LaneSocket),
 }
 
@@ -343,7 +343,7 @@ impl Arrived {
             local,
             pairs,
         };
-        Ok(Self::Control(Secured { socket, peer }))
+        Ok(Self::Control(Box::new(Secured { socket, peer })))
     }
 }
 
