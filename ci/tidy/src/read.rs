@@ -151,6 +151,10 @@ fn add_source(name: &str, text: &str, workspace: &mut Workspace) -> Result<()> {
 
 /// Scripts, manifests and configuration; a script has no ending.
 fn is_text(path: &Path) -> bool {
+    // What fuzz targets are fed with is bytes, whatever it looks like.
+    if path.components().any(|part| part.as_os_str() == "corpus") && path.extension().is_none() {
+        return false;
+    }
     path.extension()
         .is_none_or(|it| it == "toml" || it == "sh" || it == "yml")
 }

@@ -94,7 +94,9 @@ impl fmt::Display for Endpoint {
                 bucket,
                 prefix,
             } => {
-                write!(f, "{scheme}://{}", encode(bucket.as_bytes()))?;
+                // A slash in its name must not end it.
+                let bucket = encode(bucket.as_bytes()).replace('/', "%2F");
+                write!(f, "{scheme}://{bucket}")?;
                 match prefix.is_empty() {
                     true => Ok(()),
                     false => write!(f, "/{}", encode(prefix.as_bytes())),

@@ -11,7 +11,15 @@ pub struct BadPattern(String);
 
 impl From<ignore::Error> for BadPattern {
     fn from(error: ignore::Error) -> Self {
-        Self(error.to_string())
+        // The pattern is quoted in it, and must not steer a terminal.
+        let mut plain = String::new();
+        for c in error.to_string().chars() {
+            match c.is_control() {
+                true => plain.extend(c.escape_default()),
+                false => plain.push(c),
+            }
+        }
+        Self(plain)
     }
 }
 
