@@ -132,6 +132,7 @@ impl Growing<'_> {
             reader: &**old,
             writer: &*self.prepared.writer,
             range,
+            pace: &self.site.session.pace,
             on_bytes: &|_| (),
         };
         let copied = self
