@@ -64,7 +64,8 @@ impl Blocks {
         start..start.saturating_add(self.block_bytes).min(self.file_bytes)
     }
 
-    fn end(&self) -> u64 {
+    /// How far the ledger goes.
+    fn covered(&self) -> u64 {
         self.range(self.is_kept.len() as u64).start
     }
 
@@ -72,7 +73,7 @@ impl Blocks {
     /// that the ledger has.
     pub(super) fn runs(&self, range: &Range<u64>) -> Option<Vec<(Range<u64>, bool)>> {
         let is_edge = |at: u64| at.is_multiple_of(self.block_bytes) || at == self.file_bytes;
-        let is_inside = range.start < range.end && range.end <= self.end();
+        let is_inside = range.start < range.end && range.end <= self.covered();
         if !is_inside || !is_edge(range.start) || !is_edge(range.end) {
             return None;
         }
@@ -182,7 +183,7 @@ impl Prepared {
                 self.say(site, need, full).await?;
             }
             // Where the old version ends, so does the ledger.
-            if self.blocks.end() < chunk.end {
+            if self.blocks.covered() < chunk.end {
                 break;
             }
             at = chunk.end;
@@ -253,7 +254,7 @@ impl Prepared {
         zeros: [u8; 32],
     ) -> Vec<[u8; 32]> {
         let mut digests = Vec::new();
-        while self.blocks.end() < chunk.end && self.blocks.is_kept.len() < LEDGER_BLOCKS_MAX {
+        while self.blocks.covered() < chunk.end && self.blocks.is_kept.len() < LEDGER_BLOCKS_MAX {
             let block = self.blocks.range(self.blocks.is_kept.len() as u64);
             let part = (block.start - chunk.start) as usize..(block.end - chunk.start) as usize;
             let of = |bytes: &Option<Bytes>| {
