@@ -75,9 +75,13 @@ pub(crate) enum Verb {
     List(ListArgs),
     /// Let another machine in, or join one that invites this one
     Pair(PairArgs),
+    /// Show, add, rename and forget machines; let in those that ask
+    Remote(blit_admin::RemoteArgs),
+    /// Check the record of who did what with this machine's daemon
+    Audit(blit_admin::AuditArgs),
     /// Show the effective settings with their origin
     Config(ConfigArgs),
-    /// Show what a paired machine says of itself
+    /// Show how this machine's daemon goes, or what a paired machine says of itself
     Status(StatusArgs),
     /// Check this machine, a path, or the way to another machine
     Doctor(DoctorArgs),

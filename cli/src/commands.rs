@@ -1,5 +1,6 @@
 //! One file for each verb.
 
+mod admin;
 mod check;
 mod completions;
 mod config;
@@ -31,6 +32,7 @@ use crate::{
 /// Runs the verb that was typed.
 pub(crate) async fn run(app: &App, verb: Verb, global: &Global) -> Result<Exit> {
     match verb {
+        Verb::Audit(args) => admin::audit(app, &args),
         Verb::Check(args) => check::run(app, args).await,
         Verb::Completions(args) => completions::run(app, &args),
         Verb::Config(args) => config::run(app, &args, global.config.as_deref()),
@@ -46,6 +48,7 @@ pub(crate) async fn run(app: &App, verb: Verb, global: &Global) -> Result<Exit> 
         Verb::Mirror(args) => mirror::run(app, args).await,
         Verb::Move(args) => r#move::run(app, args).await,
         Verb::Pair(args) => pair::run(app, args).await,
+        Verb::Remote(args) => admin::remote(app, &args).await,
         Verb::Rm(args) => rm::run(app, args).await,
         Verb::Status(args) => status::run(app, args).await,
         Verb::Schema => app.ui.text(&schema()).map(|()| Exit::Ok),

@@ -6,6 +6,16 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Networks(Vec<Network>);
 
+impl std::fmt::Display for Networks {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let networks = self.0.iter();
+        let networks: Vec<_> = networks
+            .map(|it| format!("{}/{}", it.base, it.bits))
+            .collect();
+        f.write_str(&networks.join(", "))
+    }
+}
+
 impl Networks {
     /// `lan`, `any`, an address, or an address with the length of its prefix.
     pub(crate) fn read(words: &[String]) -> Result<Self, String> {

@@ -39,4 +39,6 @@ pub(crate) enum Command {
     Run,
     /// Read the configuration, open the modules, and say what is wrong
     CheckConfig,
+    /// Have the running daemon read its configuration and its peers anew
+    Reload,
 }

@@ -29,16 +29,6 @@ impl Failure {
         }
     }
 
-    /// A defect of blit.
-    pub(crate) fn bug(error: &dyn std::error::Error) -> Self {
-        Self::new(
-            "internal.bug",
-            Exit::Failed,
-            "a defect of blit; please report it",
-        )
-        .because(error)
-    }
-
     /// The same with everything that `error` was caused by.
     #[must_use]
     pub(crate) fn because(mut self, error: &dyn std::error::Error) -> Self {
@@ -47,6 +37,14 @@ impl Failure {
             self.causes.push(error.to_string());
             cause = error.source();
         }
+        self
+    }
+
+    /// The same with what a running daemon told of it.
+    #[must_use]
+    pub(crate) fn said(mut self, told: &str) -> Self {
+        self.causes
+            .push(told.trim_start_matches("error: ").to_owned());
         self
     }
 
@@ -87,17 +85,6 @@ impl From<ConfigError> for Failure {
         let failure = Self::config(error.slug(), error.to_string()).next(next);
         match std::error::Error::source(&error) {
             Some(source) => failure.because(source),
-            None => failure,
-        }
-    }
-}
-
-/// Everything that nobody foresaw has one slug.
-impl From<eyre::Report> for Failure {
-    fn from(report: eyre::Report) -> Self {
-        let failure = Self::new("run.failed", Exit::Failed, report.to_string());
-        match report.chain().nth(1) {
-            Some(cause) => failure.because(cause),
             None => failure,
         }
     }

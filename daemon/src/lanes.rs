@@ -130,7 +130,7 @@ impl UnixDoor {
             tokio::spawn(async move {
                 let find = |id: &[u8; 16]| daemon.right(id, None, SecurityClass::SameMachine);
                 let bound = blit_transport_unix::bind(socket, find).await;
-                daemon.take(bound.map(opening));
+                daemon.bring(bound.map(opening));
             });
         }
     }

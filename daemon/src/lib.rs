@@ -1,29 +1,41 @@
 //! The blit daemon: exports modules to paired machines.
 //!
 //! Read it in the order of a run: `args` and `config` say what is wanted, `modules` opens what is
-//! exported, `listen` binds and waits, `serve` decides who may do what and lets the engine do it.
+//! exported, `listen` starts and looks after what runs, `doors` binds, `serve` decides who may do what and
+//! lets the engine do it, `record` writes it down, `manage` does what the administrator asks for.
 
 #![forbid(unsafe_code)]
 #![deny(missing_docs)]
 
 mod access;
 mod args;
+mod audit;
 mod config;
+mod disk;
+mod doors;
 mod failure;
 mod lanes;
 mod listen;
+mod manage;
 mod modules;
+mod notify;
+mod pending;
+mod record;
 mod reference;
+mod reserve;
 mod serve;
 mod settings;
 
-use std::process::ExitCode;
+use std::{io::Write, process::ExitCode, sync::Arc};
 
+use blit_config::Exit;
+use blit_control::{LocalClient, socket_of};
 use clap::{CommandFactory, Parser};
 
 use crate::{
     args::{Args, Command},
     config::{Config, Sources},
+    disk::Disks,
     failure::Failure,
 };
 
@@ -44,7 +56,8 @@ pub fn run() -> ExitCode {
     let sources = Sources::of_this_process(args);
     let outcome = sources.load().and_then(|config| match command {
         Some(Command::CheckConfig) => check(&config),
-        Some(Command::Run) | None => listen::run(config),
+        Some(Command::Reload) => reload(&config),
+        Some(Command::Run) | None => listen::run(sources, config),
     });
     match outcome {
         Ok(()) => ExitCode::SUCCESS,
@@ -57,14 +70,39 @@ pub fn run() -> ExitCode {
 
 /// Whether what is configured could be served.
 fn check(config: &Config) -> Result<(), Failure> {
-    let modules = modules::open(&config.modules)?;
-    say(&format!("{} modules, all of them there", modules.len()));
+    let disks = Arc::new(Disks::load(&config.state)?);
+    let modules = modules::open(&config.modules, &disks)?;
+    let count = modules.len();
+    say(&format!("{count} modules, and nothing is wrong with them"));
     Ok(())
 }
 
-#[expect(clippy::print_stdout, reason = "what the daemon says when it starts")]
+/// Has the daemon that runs read its configuration anew.
+fn reload(config: &Config) -> Result<(), Failure> {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()?;
+    runtime.block_on(async {
+        let Some(mut client) = LocalClient::reach(&[socket_of(&config.state)]).await else {
+            let text = "no daemon with this state directory runs";
+            return Err(Failure::new("net.unreachable", Exit::Unreachable, text));
+        };
+        match client.reload().await {
+            Ok(reply) => {
+                say("the configuration was read anew");
+                reply.notes.iter().for_each(|note| say(note));
+                Ok(())
+            }
+            Err(told) => {
+                Err(Failure::config("config.value", "the old one stays in force").said(&told))
+            }
+        }
+    })
+}
+
+/// Whoever started it may have stopped listening; that is no reason to end.
 fn say(line: &str) {
-    println!("{line}");
+    drop(writeln!(std::io::stdout(), "{line}"));
 }
 
 #[expect(clippy::print_stderr, reason = "the one place where failures are said")]

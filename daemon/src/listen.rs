@@ -1,135 +1,377 @@
-//! Binds, says where, and waits until it is to stop.
+//! Starts, serves until it is to stop, and takes a new configuration on the way.
 
-use std::{sync::Arc, time::Duration};
+use std::{fs::File, net::IpAddr, path::Path, sync::Arc, time::Duration};
 
-use blit_control::{Identity, Invitations, Peers, Server};
-use eyre::{WrapErr, eyre};
+use blit_config::Exit;
+use blit_control::{Admission, Door, Identity, Invitations, LocalServer, Peers, Server, socket_of};
 use tokio::{
-    net::TcpListener,
-    signal::unix::{SignalKind, signal},
+    signal::unix::{Signal, SignalKind, signal},
     sync::Notify,
 };
+use tracing_subscriber::{
+    EnvFilter, Registry, layer::SubscriberExt, reload, util::SubscriberInitExt,
+};
 
-use crate::{config::Config, failure::Failure, lanes::UnixDoor, modules, say, serve::Daemon};
+use crate::{
+    audit::{Audit, by_admin},
+    config::{Config, Sources},
+    disk::Disks,
+    doors::Doors,
+    failure::Failure,
+    lanes::UnixDoor,
+    manage::Manager,
+    modules, notify, say,
+    serve::{Daemon, Held},
+    settings::LogLevel,
+};
 
-/// How long sessions may go on after the wish to stop.
-const DRAIN: Duration = Duration::from_secs(60);
+/// How often it looks after itself: what was noted is made safe, doors are as they should be.
+const BEAT: Duration = Duration::from_secs(1);
+
+/// How long what was said may take to be heard, once all sessions have ended.
+const LAST_WORDS: Duration = Duration::from_secs(5);
 
 /// Serves until SIGTERM or SIGINT.
-pub(crate) fn run(config: Config) -> Result<(), Failure> {
-    if config.modules.is_empty() {
-        return Err(Failure::config("usage.flag", "nothing to export"));
-    }
-    tracing_subscriber::fmt()
-        .with_writer(std::io::stderr)
-        .with_ansi(false)
-        .with_env_filter(
-            tracing_subscriber::EnvFilter::try_from_env("BLIT_LOG")
-                .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("warn")),
-        )
-        .init();
+pub(crate) fn run(sources: Sources, config: Config) -> Result<(), Failure> {
+    let logging = start_logging(config.log);
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()?;
-    Ok(runtime.block_on(serve(config))?)
+    runtime.block_on(async {
+        let node = Node::start(sources, config, logging).await?;
+        node.run().await
+    })
 }
 
-async fn serve(config: Config) -> eyre::Result<()> {
-    let identity = Identity::load_or_create(&config.state)?;
-    let peers = Peers::load(&config.state)?;
-    let modules = modules::open(&config.modules)?;
-    let listeners = bind(&config.listen).await?;
-    let addresses: Vec<String> = listeners
-        .iter()
-        .filter_map(|listener| Some(listener.local_addr().ok()?.to_string()))
-        .collect();
-    let key = identity.id().short();
-    say(&format!(
-        "{} · key {key} · listening on {}",
-        config.name,
-        addresses.join(", ")
-    ));
-    for module in &modules {
-        let (config, shown) = (&module.config, module.shown());
-        let access = access_words(shown.access);
-        say(&format!(
-            "{} → {} ({access})",
-            config.name,
-            config.path.display()
-        ));
+type Logging = reload::Handle<EnvFilter, Registry>;
+
+fn start_logging(level: LogLevel) -> Logging {
+    let (filter, logging) = reload::Layer::new(filter_of(level));
+    let lines = tracing_subscriber::fmt::layer()
+        .with_writer(std::io::stderr)
+        .with_ansi(false);
+    tracing_subscriber::registry()
+        .with(filter)
+        .with(lines)
+        .init();
+    logging
+}
+
+/// `BLIT_LOG` wins: whoever sets it looks for something.
+fn filter_of(level: LogLevel) -> EnvFilter {
+    EnvFilter::try_from_env("BLIT_LOG").unwrap_or_else(|_| EnvFilter::new(level.name()))
+}
+
+/// A running daemon, and what it needs to take a new configuration.
+pub(crate) struct Node {
+    pub(crate) daemon: Arc<Daemon>,
+    pub(crate) doors: tokio::sync::Mutex<Doors>,
+    pub(crate) identity: Identity,
+    sources: Sources,
+    logging: Logging,
+    server: parking_lot::Mutex<Option<Server>>,
+    _lock: File,
+}
+
+/// Asks the configuration that holds now.
+struct AllowFrom(Arc<Daemon>);
+
+impl Admission for AllowFrom {
+    fn admits(&self, from: IpAddr) -> bool {
+        self.0.held().config.allow_from.contain(from)
     }
-    let unix = UnixDoor::open(&config.state);
-    invite_the_first(&config, &identity, &peers, &addresses)?;
-    let stop = Arc::new(Notify::new());
-    let path = unix.as_ref().map(UnixDoor::path);
-    let daemon = Arc::new(Daemon::new(config.clone(), modules, peers, path));
-    let here = unix.map(|unix| tokio::spawn(unix.serve(Arc::clone(&daemon))));
-    let mut serving = tokio::task::JoinSet::new();
-    for listener in listeners {
+}
+
+impl Node {
+    async fn start(
+        sources: Sources,
+        config: Config,
+        logging: Logging,
+    ) -> Result<Arc<Self>, Failure> {
+        let lock = lock(&config.state)?;
+        let audit = Audit::open(&config.state);
+        let is_new = !config.state.join("identity").exists();
+        let identity = Identity::load_or_create(&config.state).map_err(|error| broken(&error))?;
+        if is_new {
+            drop(audit.record(&by_admin("key.create", identity.id().to_string())));
+        }
+        let peers = Peers::load(&config.state).map_err(|error| broken(&error))?;
+        let disks = Arc::new(Disks::load(&config.state)?);
+        let modules = modules::open(&config.modules, &disks)?;
+        let names: Vec<&str> = config.modules.iter().map(|it| it.name.as_str()).collect();
+        drop(audit.record(&by_admin("config.load", names.join(", "))));
         let invitations = Invitations::of(&config.state);
-        let server = Server::new(listener, &identity, invitations)?;
-        let (daemon, stop) = (Arc::clone(&daemon), Arc::clone(&stop));
-        serving.spawn(async move {
-            server
-                .serve(daemon, async move { stop.notified().await })
-                .await
-        });
+        let wanted = config.listen.clone();
+        let lanes_here = UnixDoor::open(&config.state);
+        let unix = lanes_here.as_ref().map(UnixDoor::path);
+        let daemon = Arc::new(Daemon::new(Held { config, modules }, peers, audit, unix));
+        if let Some(door) = lanes_here {
+            tokio::spawn(door.serve(Arc::clone(&daemon)));
+        }
+        let admission = Arc::new(AllowFrom(Arc::clone(&daemon)));
+        let (server, door): (Server, Door) = Server::new(&identity, invitations, admission)?;
+        Ok(Arc::new(Self {
+            daemon,
+            doors: tokio::sync::Mutex::new(Doors::new(door, wanted)),
+            identity,
+            sources,
+            logging,
+            server: parking_lot::Mutex::new(Some(server)),
+            _lock: lock,
+        }))
     }
-    let (mut term, mut int) = (
-        signal(SignalKind::terminate())?,
-        signal(SignalKind::interrupt())?,
-    );
-    tokio::select! {
-        _ = term.recv() => {}
-        _ = int.recv() => {}
-        ended = serving.join_next() => {
-            return match ended {
-                Some(ended) => Err(eyre!("a listener ended: {ended:?}")),
-                None => Ok(()),
-            };
+
+    async fn run(self: Arc<Self>) -> Result<(), Failure> {
+        // Before anybody is told that it is ready, and could send one.
+        let (mut wish, mut hangup) = (Stop::new()?, signal(SignalKind::hangup())?);
+        let state = self.daemon.held().config.state.clone();
+        let socket = socket_of(&state);
+        let local = LocalServer::bind(&socket).map_err(|cause| {
+            let text = format!("cannot make the socket {}", socket.display());
+            Failure::new("net.listen", Exit::Failed, text).because(&cause)
+        })?;
+        tokio::spawn(local.serve(Manager(Arc::clone(&self))));
+        let invites = self.has_nobody() && !self.daemon.held().modules.is_empty();
+        self.doors
+            .lock()
+            .await
+            .set(invites || self.is_wide())
+            .await?;
+        self.introduce(invites).await;
+        let stop = Arc::new(Notify::new());
+        let stopped = Arc::clone(&stop);
+        let server = self.server.lock().take();
+        let server = server.ok_or_else(|| Failure::from(std::io::Error::other("served twice")))?;
+        let arrivals = Arc::clone(&self.daemon);
+        let serving = server.serve(arrivals, async move { stopped.notified().await });
+        let mut serving = tokio::spawn(serving);
+        notify::ready(&self.in_a_line());
+        tokio::select! {
+            () = self.look_after(&mut wish, &mut hangup) => {}
+            ended = &mut serving => {
+                return Err(std::io::Error::other(format!("the server ended: {ended:?}")).into());
+            }
+        }
+        notify::stopping();
+        self.doors.lock().await.close();
+        stop.notify_waiters();
+        let patience = self.daemon.held().config.stop_timeout;
+        let ending = async {
+            self.daemon.drained().await;
+            // What the last session has said is on its way out: the connections end when it is out.
+            drop(tokio::time::timeout(LAST_WORDS, serving).await);
+        };
+        tokio::select! {
+            ended = tokio::time::timeout(patience, ending) => {
+                if ended.is_err() {
+                    say("sessions were stopped; running them again continues");
+                }
+            }
+            () = wish.wished() => say("stopped at once; running the sessions again continues"),
+        }
+        self.daemon.audit.sync(u64::MAX);
+        // The next one takes the place of a socket that is left, but need not.
+        drop(std::fs::remove_file(socket));
+        Ok(())
+    }
+
+    /// Until a signal to stop.
+    async fn look_after(&self, wish: &mut Stop, hangup: &mut Signal) {
+        let watchdog = notify::watchdog().map(|it| it / 2);
+        let mut beat = tokio::time::interval(watchdog.unwrap_or(BEAT).min(BEAT));
+        loop {
+            tokio::select! {
+                () = wish.wished() => return,
+                _ = hangup.recv() => self.reload_and_tell().await,
+                () = self.daemon.acquainted.notified() => {}
+                _ = beat.tick() => {
+                    let size = self.daemon.held().config.audit_size.bytes;
+                    self.daemon.audit.sync(size);
+                    notify::alive(&self.in_a_line());
+                }
+            }
+            self.settle().await;
         }
     }
-    stop.notify_waiters();
-    if let Some(here) = here {
-        here.abort();
+
+    /// Opens or closes the doors as it should be now.
+    pub(crate) async fn settle(&self) {
+        let mut doors = self.doors.lock().await;
+        match doors.set(self.is_wide()).await {
+            Ok(false) => {}
+            Ok(true) => say(&format!("listening on {}", doors.addresses().join(", "))),
+            Err(failure) => tracing::error!("{}", failure.told()),
+        }
     }
-    let drained = tokio::time::timeout(DRAIN, daemon.drained()).await;
-    if drained.is_err() {
-        say("sessions were stopped; running them again continues");
+
+    fn has_nobody(&self) -> bool {
+        self.daemon.peers.lock().iter().next().is_none()
     }
-    Ok(())
+
+    /// Whether there is something to have, and somebody who may come from elsewhere.
+    fn is_wide(&self) -> bool {
+        let held = self.daemon.held();
+        let invitations = Invitations::of(&held.config.state);
+        let may_come = || held.config.is_open || !self.has_nobody() || invitations.is_any_open();
+        !held.modules.is_empty() && may_come()
+    }
+
+    async fn reload_and_tell(&self) {
+        if let Err(failure) = self.reload() {
+            tracing::error!(
+                slug = failure.slug(),
+                "the configuration before it stays in force: {}",
+                failure.told()
+            );
+        }
+    }
+
+    /// Takes the configuration and the peers as they are now; or leaves everything as it was. Answers what
+    /// needs a restart.
+    pub(crate) fn reload(&self) -> Result<Vec<String>, Failure> {
+        notify::reloading();
+        let taken = self.take_anew();
+        let (object, decision) = match &taken {
+            Ok(_) => (String::new(), "allow"),
+            Err(failure) => (failure.to_string(), "deny"),
+        };
+        let mut event = by_admin("config.reload", object);
+        event.decision = decision;
+        drop(self.daemon.audit.record(&event));
+        notify::ready(&self.in_a_line());
+        taken
+    }
+
+    fn take_anew(&self) -> Result<Vec<String>, Failure> {
+        let before = self.daemon.held();
+        let mut config = self.sources.load()?;
+        let peers = Peers::load(&before.config.state).map_err(|error| broken(&error))?;
+        let disks = Arc::new(Disks::load(&before.config.state)?);
+        let modules = modules::open(&config.modules, &disks)?;
+        let mut notes = Vec::new();
+        for (key, is_same) in [
+            ("daemon.listen", config.listen == before.config.listen),
+            ("daemon.state_dir", config.state == before.config.state),
+        ] {
+            if !is_same {
+                notes.push(format!("{key} takes effect after a restart"));
+            }
+        }
+        config.listen.clone_from(&before.config.listen);
+        config.state.clone_from(&before.config.state);
+        // Only a process that is about to end has no subscriber any more.
+        drop(self.logging.reload(filter_of(config.log)));
+        self.daemon.take(Held { config, modules }, peers);
+        tracing::info!("the configuration was read anew");
+        Ok(notes)
+    }
+
+    /// What it says when it starts.
+    async fn introduce(&self, invites: bool) {
+        let held = self.daemon.held();
+        let addresses = self.doors.lock().await.addresses();
+        let (name, key) = (&held.config.name, self.identity.id().short());
+        let listening = addresses.join(", ");
+        say(&format!("{name} · key {key} · listening on {listening}"));
+        for module in &held.modules {
+            let path = module.config.path.display();
+            let access = access_words(module.config.access);
+            let state = module
+                .trouble()
+                .map_or(String::new(), |why| format!(", offline: {why}"));
+            say(&format!(
+                "{} → {path} ({access}{state})",
+                module.config.name
+            ));
+        }
+        if held.modules.is_empty() {
+            say("it exports nothing yet; for example: blit-daemon --module photos=/srv/photos:rw");
+        }
+        if let Some(why) = self.daemon.audit.trouble() {
+            say(&format!(
+                "the audit log cannot be written, so nothing is changed: {why}"
+            ));
+        }
+        if !invites {
+            return say("ready");
+        }
+        let invitations = Invitations::of(&held.config.state);
+        match invitations.invite(self.identity.id(), addresses.clone()) {
+            Ok(invitation) => {
+                say("To let another machine in, run there within 15 minutes:");
+                let port = port_of(&addresses);
+                say(&format!("  blit pair {name}{port} {invitation}"));
+            }
+            Err(error) => say(&format!("nobody is invited: {error}\nready")),
+        }
+    }
+
+    fn in_a_line(&self) -> String {
+        let held = self.daemon.held();
+        format!(
+            "{} modules, {} peers, {} sessions",
+            held.modules.len(),
+            self.daemon.peers.lock().iter().count(),
+            self.daemon.sessions()
+        )
+    }
 }
 
-async fn bind(listen: &[String]) -> eyre::Result<Vec<TcpListener>> {
-    let mut listeners = Vec::new();
-    for address in listen {
-        let listener = TcpListener::bind(address).await;
-        listeners.push(listener.wrap_err_with(|| format!("cannot listen on {address}"))?);
-    }
-    Ok(listeners)
+/// The wish to stop, in either form.
+struct Stop {
+    terminate: Signal,
+    interrupt: Signal,
 }
 
-/// While nobody is paired there is nothing to do but to let somebody in.
-fn invite_the_first(
-    config: &Config,
-    identity: &Identity,
-    peers: &Peers,
-    addresses: &[String],
-) -> eyre::Result<()> {
-    if peers.iter().next().is_some() {
-        say("ready");
-        return Ok(());
+impl Stop {
+    fn new() -> std::io::Result<Self> {
+        Ok(Self {
+            terminate: signal(SignalKind::terminate())?,
+            interrupt: signal(SignalKind::interrupt())?,
+        })
     }
-    let invitations = Invitations::of(&config.state);
-    let invitation = invitations.invite(identity.id(), addresses.to_vec())?;
-    say("To let another machine in, run there within 15 minutes:");
-    let (name, port) = (&config.name, port_of(addresses));
-    say(&format!("  blit pair {name}{port} {invitation}"));
-    Ok(())
+
+    async fn wished(&mut self) {
+        tokio::select! {
+            _ = self.terminate.recv() => {}
+            _ = self.interrupt.recv() => {}
+        }
+    }
+}
+
+/// Held as long as the process lives, however it ends.
+fn lock(state: &Path) -> Result<File, Failure> {
+    use rustix::fs::{FlockOperation, flock};
+    use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+    std::fs::DirBuilder::new()
+        .recursive(true)
+        .mode(0o700)
+        .create(state)?;
+    let path = state.join("daemon.lock");
+    let mut options = File::options();
+    let file = options
+        .write(true)
+        .create(true)
+        .truncate(false)
+        .mode(0o600)
+        .open(&path)?;
+    flock(&file, FlockOperation::NonBlockingLockExclusive).map_err(|_| {
+        let text = format!(
+            "another daemon uses the state directory {}",
+            state.display()
+        );
+        Failure::new("state.locked", Exit::Failed, text)
+            .next("stop that one, or give this one its own with --state-dir")
+    })?;
+    Ok(file)
+}
+
+fn broken(error: &dyn std::error::Error) -> Failure {
+    Failure::new("config.read", Exit::Usage, error.to_string())
 }
 
 /// `:PORT` if it is not the usual one.
-fn port_of(addresses: &[String]) -> String {
+pub(crate) fn port_of(addresses: &[String]) -> String {
     let port = addresses
         .first()
         .and_then(|address| address.rsplit_once(':'))
@@ -140,7 +382,7 @@ fn port_of(addresses: &[String]) -> String {
     }
 }
 
-fn access_words(access: blit_wire::Access) -> &'static str {
+pub(crate) fn access_words(access: blit_wire::Access) -> &'static str {
     match access {
         blit_wire::Access::ReadOnly => "read-only",
         blit_wire::Access::AddOnly => "add-only",

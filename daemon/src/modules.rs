@@ -6,15 +6,29 @@ use blit_contract::{
     Cx, Durability, Error, ErrorKind, MetaOp, Preserve, RelPath, Replace, Result, Store,
     WritePolicy,
 };
-use blit_registry::{Registry, StoreConfig};
+use blit_registry::{Registry, RegistryError, StoreConfig};
 use blit_wire::{Access, Module as Shown};
 
-use crate::{config::ModuleConfig, failure::Failure};
+use crate::{config::ModuleConfig, disk::Disks, failure::Failure, reserve::Reserved};
 
 /// One exported tree.
 #[derive(Debug)]
 pub(crate) struct Module {
     pub(crate) config: ModuleConfig,
+    source: Opened,
+    disks: Arc<Disks>,
+}
+
+/// How its stores are had.
+#[derive(Debug)]
+enum Opened {
+    Held(Stores),
+    /// Opened for each use: a disk that somebody holds open cannot be taken away.
+    EachTime,
+}
+
+#[derive(Debug, Clone)]
+struct Stores {
     /// Opened so that nothing can be changed through it.
     reading: Arc<dyn Store>,
     /// There only if something may be changed.
@@ -22,37 +36,71 @@ pub(crate) struct Module {
 }
 
 /// Opens all of them.
-pub(crate) fn open(configs: &[ModuleConfig]) -> Result<Vec<Module>, Failure> {
-    let registry = Registry::builtin().map_err(|error| Failure::bug(&error))?;
-    configs
-        .iter()
-        .map(|config| one(&registry, config))
-        .collect()
+pub(crate) fn open(
+    configs: &[ModuleConfig],
+    disks: &Arc<Disks>,
+) -> std::result::Result<Vec<Arc<Module>>, Failure> {
+    let modules = configs.iter().map(|config| {
+        let source = match config.is_optional {
+            true => Opened::EachTime,
+            false => Opened::Held(stores(config).map_err(|error| {
+                let (name, path) = (&config.name, config.path.display());
+                let text = format!("module {name}: {path} cannot be exported");
+                Failure::config("config.value", text).because(&error)
+            })?),
+        };
+        let (config, disks) = (config.clone(), Arc::clone(disks));
+        Ok(Arc::new(Module {
+            config,
+            source,
+            disks,
+        }))
+    });
+    modules.collect()
 }
 
-fn one(registry: &Registry, config: &ModuleConfig) -> Result<Module, Failure> {
-    let (name, path) = (&config.name, config.path.display());
+fn stores(config: &ModuleConfig) -> std::result::Result<Stores, RegistryError> {
+    let registry = Registry::builtin()?;
     let open = |writable| {
         let store = StoreConfig::new(&config.path).with_writable(writable);
-        let opened = registry.store("file", &store);
-        opened.map_err(|error| {
-            let text = format!("module {name}: {path} cannot be exported");
-            Failure::config("config.value", text).because(&error)
-        })
+        registry.store("file", &store)
     };
     let reading = open(false)?;
-    let writing = match config.access {
+    let writing: Option<Arc<dyn Store>> = match config.access {
         Access::ReadOnly => None,
-        Access::AddOnly | Access::ReadWrite => Some(open(true)?),
+        Access::AddOnly | Access::ReadWrite => Some(Arc::new(Reserved {
+            whole: open(true)?,
+            reserve: config.min_free,
+        })),
     };
-    Ok(Module {
-        config: config.clone(),
-        reading,
-        writing,
-    })
+    Ok(Stores { reading, writing })
 }
 
 impl Module {
+    /// Why it cannot be used now; nothing if it can.
+    pub(crate) fn trouble(&self) -> Option<String> {
+        match self.source {
+            Opened::Held(_) => None,
+            Opened::EachTime => self.disks.trouble(&self.config.name, &self.config.path),
+        }
+    }
+
+    fn stores(&self) -> Result<Stores> {
+        if let Opened::Held(stores) = &self.source {
+            return Ok(stores.clone());
+        }
+        let offline = |why: String| {
+            tracing::warn!(module = %self.config.name, why, "offline");
+            // The peer is told no paths.
+            let text = format!("the module {} is offline", self.config.name);
+            Error::new(ErrorKind::NotFound, "open module").because(text)
+        };
+        match self.trouble() {
+            Some(why) => Err(offline(why)),
+            None => stores(&self.config).map_err(|error| offline(error.to_string())),
+        }
+    }
+
     /// Whether this peer may see it at all.
     pub(crate) fn is_for(&self, peer: &str) -> bool {
         let peers = &self.config.peers;
@@ -69,15 +117,14 @@ impl Module {
     }
 
     /// For looking and reading.
-    pub(crate) fn for_reading(&self) -> Arc<dyn Store> {
-        Arc::clone(&self.reading)
+    pub(crate) fn for_reading(&self) -> Result<Arc<dyn Store>> {
+        Ok(self.stores()?.reading)
     }
 
     /// For making what is not there.
     pub(crate) fn for_adding(&self) -> Result<Arc<dyn Store>> {
-        self.writing
-            .clone()
-            .ok_or_else(|| self.refusal("read-only"))
+        let writing = self.stores()?.writing;
+        writing.ok_or_else(|| self.refusal("read-only"))
     }
 
     /// For changing and deleting what is there.

@@ -4,7 +4,10 @@ use std::{
     collections::HashMap,
     io,
     path::PathBuf,
-    sync::Arc,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
     time::{Duration, Instant},
 };
 
@@ -15,7 +18,7 @@ use blit_contract::{
     Store, Stream, Time,
 };
 use blit_control::{Arrivals, KnownPeer, LaneOpening, LaneSocket, NodeId, Peers, VerifiedPeer};
-use blit_engine::{Asked, HalfRole, Playing, Source, Subtree, Target, answer_with_store};
+use blit_engine::{Asked, Ended, HalfRole, Playing, Source, Subtree, Target, answer_with_store};
 use blit_filter::Filter;
 use blit_lanes::Grant;
 use blit_registry::{PluginConfig, Registry};
@@ -24,14 +27,16 @@ use blit_wire::{
     Access, LaneWishes, Place, Reply, Request, Role, Rules, SessionId, SessionRequest, Status,
     VERSIONS, Verb,
 };
-use parking_lot::Mutex;
+use parking_lot::{Mutex, RwLock};
 use tokio::sync::Notify;
 
 use crate::{
     access::Networks,
+    audit::Audit,
     config::Config,
     lanes::{self, LaneRight},
     modules::{Module, make_directories},
+    pending::Pending,
 };
 
 /// How many sessions run at a time, of all peers and of one.
@@ -43,49 +48,88 @@ const REQUEST_WAIT: Duration = Duration::from_secs(10);
 
 /// What the daemon is made of.
 pub(crate) struct Daemon {
-    config: Config,
-    modules: Vec<Module>,
-    peers: Mutex<Peers>,
+    /// What holds now. Whatever is under way keeps what held when it began.
+    held: RwLock<Arc<Held>>,
+    pub(crate) peers: Mutex<Peers>,
+    pub(crate) pending: Pending,
+    pub(crate) audit: Audit,
     sessions: Mutex<HashMap<SessionId, Running>>,
     /// Where clients on this machine bring their lanes.
     unix: Option<PathBuf>,
     ended: Notify,
-    started: Instant,
+    /// Told when somebody became known, or no more is.
+    pub(crate) acquainted: Notify,
+    is_stopping: AtomicBool,
+    pub(crate) started: Instant,
+}
+
+/// What the daemon does now.
+#[derive(Debug)]
+pub(crate) struct Held {
+    pub(crate) config: Config,
+    pub(crate) modules: Vec<Arc<Module>>,
 }
 
 struct Running {
     peer: NodeId,
     arrived: Arrived,
     lanes: LaneRight,
+    cancel: Cancel,
 }
 
 /// Who asks, by the name that the daemon knows.
-struct Caller {
-    id: NodeId,
-    name: String,
-    peer: VerifiedPeer,
+pub(crate) struct Caller {
+    pub(crate) id: NodeId,
+    pub(crate) name: String,
+    pub(crate) peer: VerifiedPeer,
 }
 
 impl Daemon {
-    pub(crate) fn new(
-        config: Config,
-        modules: Vec<Module>,
-        peers: Peers,
-        unix: Option<PathBuf>,
-    ) -> Self {
+    pub(crate) fn new(held: Held, peers: Peers, audit: Audit, unix: Option<PathBuf>) -> Self {
         Self {
-            config,
-            modules,
+            held: RwLock::new(Arc::new(held)),
             peers: Mutex::new(peers),
+            pending: Pending::default(),
+            audit,
             sessions: Mutex::default(),
             unix,
             ended: Notify::new(),
+            acquainted: Notify::new(),
+            is_stopping: AtomicBool::new(false),
             started: Instant::now(),
         }
     }
 
-    /// Waits until no session runs.
+    /// What holds now.
+    pub(crate) fn held(&self) -> Arc<Held> {
+        Arc::clone(&self.held.read())
+    }
+
+    /// From now on this holds, and these are known. Sessions of others end.
+    pub(crate) fn take(&self, held: Held, peers: Peers) {
+        *self.held.write() = Arc::new(held);
+        *self.peers.lock() = peers;
+        self.drop_strangers();
+    }
+
+    /// Ends the sessions of machines that are not known any more.
+    pub(crate) fn drop_strangers(&self) {
+        let is_open = self.held().config.is_open;
+        let peers = self.peers.lock();
+        for running in self.sessions.lock().values() {
+            if !is_open && peers.with_id(&running.peer).is_none() {
+                running.cancel.cancel();
+            }
+        }
+    }
+
+    pub(crate) fn sessions(&self) -> usize {
+        self.sessions.lock().len()
+    }
+
+    /// Takes no session from now on, and waits until none runs.
     pub(crate) async fn drained(&self) {
+        self.is_stopping.store(true, Ordering::Release);
         loop {
             let ended = self.ended.notified();
             if self.sessions.lock().is_empty() {
@@ -96,21 +140,27 @@ impl Daemon {
     }
 
     fn caller(&self, peer: &VerifiedPeer) -> Option<Caller> {
-        let peers = self.peers.lock();
-        let known = peers.with_id(&peer.id())?;
+        let known = self.peers.lock().with_id(&peer.id()).cloned();
+        let name = match known {
+            Some(known) => known.name,
+            // No paired machine is called so: names have no blanks.
+            None if self.held().config.is_open => format!("guest {}", peer.id().short()),
+            None => return None,
+        };
         Some(Caller {
-            id: known.id,
-            name: known.name.clone(),
+            id: peer.id(),
+            name,
             peer: peer.clone(),
         })
     }
 
     /// The module, if this peer may see it. One that it may not see is one that is not there.
-    fn module(&self, caller: &Caller, place: &Place) -> Result<&Module> {
-        let mut seen = self.modules.iter().filter(|it| it.is_for(&caller.name));
+    fn module(&self, caller: &Caller, place: &Place) -> Result<Arc<Module>> {
+        let held = self.held();
+        let mut seen = held.modules.iter().filter(|it| it.is_for(&caller.name));
         let found = seen.find(|module| module.config.name == place.module);
-        found.ok_or_else(|| {
-            let seen = self.modules.iter().filter(|it| it.is_for(&caller.name));
+        found.cloned().ok_or_else(|| {
+            let seen = held.modules.iter().filter(|it| it.is_for(&caller.name));
             let names: Vec<&str> = seen.map(|module| module.config.name.as_str()).collect();
             let there = match names.is_empty() {
                 true => "there is none for this machine".to_owned(),
@@ -122,10 +172,12 @@ impl Daemon {
     }
 
     async fn answer(&self, caller: &Caller, request: Request, mut asked: Asked) {
+        let object = self.object_of(&request);
         match self.try_answer(caller, request, &mut asked).await {
             Ok(()) => asked.finish().await,
             Err(error) => {
                 tracing::info!(peer = %caller.name, %error, "refused");
+                self.note_denial(caller, object, &error);
                 asked.refuse(error).await;
             }
         }
@@ -134,13 +186,17 @@ impl Daemon {
     async fn try_answer(&self, caller: &Caller, request: Request, asked: &mut Asked) -> Result<()> {
         let store = match &request {
             Request::Status => return asked.reply(Reply::Status(self.status(caller))).await,
-            Request::Session(session) => return self.session(caller, session, asked).await,
+            Request::Session(session) => return self.audited(caller, session, asked).await,
             Request::List { place, .. } | Request::Stat(place) | Request::Usage(place) => {
-                self.module(caller, place)?.for_reading()
+                self.module(caller, place)?.for_reading()?
             }
-            Request::Delete { place, .. } | Request::Sync(place) => {
-                self.module(caller, place)?.for_changing()?
+            Request::Delete { place, entries } => {
+                let module = self.module(caller, place)?;
+                let store = module.for_changing()?;
+                self.note_deletions(caller, &module, place, entries)?;
+                store
             }
+            Request::Sync(place) => self.module(caller, place)?.for_changing()?,
             _ => return Err(Error::new(ErrorKind::Unsupported, "ask")),
         };
         let select = match &request {
@@ -151,11 +207,12 @@ impl Daemon {
     }
 
     fn status(&self, caller: &Caller) -> Status {
-        let seen = self.modules.iter().filter(|it| it.is_for(&caller.name));
+        let held = self.held();
+        let seen = held.modules.iter().filter(|it| it.is_for(&caller.name));
         Status {
-            name: self.config.name.clone(),
+            name: held.config.name.clone(),
             version: env!("CARGO_PKG_VERSION").to_owned(),
-            modules: seen.map(Module::shown).collect(),
+            modules: seen.map(|module| module.shown()).collect(),
             uptime_secs: self.started.elapsed().as_secs(),
             sessions: u32::try_from(self.sessions.lock().len()).unwrap_or(u32::MAX),
             versions: VERSIONS,
@@ -163,20 +220,20 @@ impl Daemon {
         }
     }
 
-    async fn session(
+    pub(crate) async fn session(
         &self,
         caller: &Caller,
         request: &SessionRequest,
         asked: &mut Asked,
-    ) -> Result<()> {
+    ) -> Result<Ended> {
         let module = self.module(caller, &request.place)?;
         let select = compiled(&request.rules).await?;
         let mut terms = request.terms;
-        let changes = !terms.dry_run && terms.verb != Verb::Check;
+        let changes = changes(request);
         let store = match (request.role, terms.verb) {
             (Role::Source, Verb::Move) if changes => module.for_changing()?,
-            (Role::Source, _) => module.for_reading(),
-            (Role::Target, _) if !changes => module.for_reading(),
+            (Role::Source, _) => module.for_reading()?,
+            (Role::Target, _) if !changes => module.for_reading()?,
             (Role::Target, Verb::Mirror) => module.for_changing()?,
             (Role::Target, _) => module.for_adding()?,
         };
@@ -198,8 +255,9 @@ impl Daemon {
         let mut info = PeerInfo::new(caller.peer.address().to_string());
         info.identity = Some(*caller.id.as_bytes());
         let (connection, arrived) = blit_transport_grpc::serving(info);
-        let (_running, grant) =
-            self.begin(caller, arrived, (request.lanes, &module.config.trusted))?;
+        let cancel = Cancel::default();
+        let wishes = (request.lanes, &module.config.trusted);
+        let (_running, grant) = self.begin(caller, (arrived, cancel.clone()), wishes)?;
         asked.reply(Reply::Session(grant)).await?;
         let playing = Playing {
             role,
@@ -208,7 +266,7 @@ impl Daemon {
             connection,
             planner,
             history: Arc::new(NoHistory),
-            cancel: Cancel::default(),
+            cancel,
         };
         playing.run(asked).await
     }
@@ -226,15 +284,19 @@ impl Daemon {
         running.lanes.grant(class).filter(|_| is_theirs)
     }
 
-    /// Gives a lane that came as a socket to its session.
-    pub(crate) fn take(&self, bound: io::Result<(LaneOpening, Stream)>) {
+    /// Gives a lane that came as a socket to its session. Answers whether it proved that it belongs to one.
+    pub(crate) fn bring(&self, bound: io::Result<(LaneOpening, Stream)>) -> bool {
         match bound {
             Ok((opening, stream)) => {
                 if !self.put(opening, stream) {
                     tracing::info!("a lane came too late");
                 }
+                true
             }
-            Err(cause) => tracing::info!(%cause, "no lane"),
+            Err(cause) => {
+                tracing::info!(%cause, "no lane");
+                false
+            }
         }
     }
 
@@ -260,9 +322,13 @@ impl Daemon {
     fn begin(
         &self,
         caller: &Caller,
-        arrived: Arrived,
+        (arrived, cancel): (Arrived, Cancel),
         (wishes, trusted): (LaneWishes, &Networks),
     ) -> Result<(Guard<'_>, SessionGrant)> {
+        if self.is_stopping.load(Ordering::Acquire) {
+            let why = "the daemon is stopping";
+            return Err(Error::new(ErrorKind::Unreachable, "open session").because(why));
+        }
         let mut id = SessionId::default();
         SystemRandom::new().fill(&mut id).map_err(|_| {
             Error::new(ErrorKind::Io, "open session").because("the system gives no random numbers")
@@ -283,6 +349,7 @@ impl Daemon {
             peer: caller.id,
             arrived,
             lanes,
+            cancel,
         };
         sessions.insert(id, running);
         Ok((Guard { daemon: self, id }, grant))
@@ -308,6 +375,13 @@ async fn compiled(rules: &Rules) -> Result<Option<Arc<dyn Select>>> {
         .map_err(|error| Error::new(ErrorKind::Invalid, "compile rules").because(error.to_string()))
 }
 
+/// Whether a session changes anything in its module.
+pub(crate) fn changes(request: &SessionRequest) -> bool {
+    let (terms, role) = (&request.terms, request.role);
+    let writes = role == Role::Target || terms.verb == Verb::Move;
+    writes && !terms.dry_run && terms.verb != Verb::Check
+}
+
 struct Guard<'a> {
     daemon: &'a Daemon,
     id: SessionId,
@@ -323,7 +397,7 @@ impl Drop for Guard<'_> {
 #[async_trait]
 impl Arrivals for Daemon {
     fn knows(&self, peer: &VerifiedPeer) -> bool {
-        self.peers.lock().with_id(&peer.id()).is_some()
+        self.caller(peer).is_some()
     }
 
     fn join(&self, peer: &VerifiedPeer, name: &str) -> Option<String> {
@@ -334,16 +408,28 @@ impl Arrivals for Daemon {
             how: "join-token".to_owned(),
             added: jiff::Timestamp::now().strftime("%FT%TZ").to_string(),
         };
-        match self.peers.lock().add(known) {
+        let added = self.peers.lock().add(known);
+        match added {
             Ok(name) => {
                 tracing::warn!(peer = %name, key = %peer.id().short(), "paired");
-                Some(self.config.name.clone())
+                self.pending.forget(&peer.id());
+                self.note_pairing(peer, &name);
+                self.acquainted.notify_one();
+                Some(self.held().config.name.clone())
             }
             Err(error) => {
                 tracing::error!(%error, "cannot keep a peer");
                 None
             }
         }
+    }
+
+    fn knock(&self, peer: &VerifiedPeer, name: &str) {
+        self.pending.add(peer, name);
+    }
+
+    fn refused(&self, peer: &VerifiedPeer, wish: &'static str) {
+        self.note_stranger(peer, wish);
     }
 
     async fn request(&self, peer: VerifiedPeer, stream: Stream) {
@@ -357,9 +443,9 @@ impl Arrivals for Daemon {
         }
     }
 
-    async fn lane_socket(&self, socket: LaneSocket) {
+    async fn lane_socket(&self, socket: LaneSocket) -> bool {
         let bound = lanes::bind(self, socket).await;
-        self.take(bound);
+        self.bring(bound)
     }
 
     fn lane(&self, peer: &VerifiedPeer, opening: LaneOpening, stream: Stream) -> bool {

@@ -1,5 +1,5 @@
 //! What of `docs/` is written by a program: the manual pages, the schema of `--json`, the
-//! promises, and what may stand in `daemon.toml`.
+//! promises and what was run for them, and what may stand in `daemon.toml`.
 //! `cargo xtask docs` writes it anew; the tests of this crate fail when what lies there is out of date.
 
 #![forbid(unsafe_code)]
@@ -7,5 +7,6 @@
 
 mod man;
 mod page;
+mod proof;
 
 pub use page::{Page, pages, stale, write};

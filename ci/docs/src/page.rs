@@ -1,6 +1,6 @@
 //! The generated pages, and whether those that lie there are they.
 
-use crate::man;
+use crate::{man, proof};
 use eyre::Context;
 use std::path::Path;
 use std::{fs, io};
@@ -17,7 +17,7 @@ pub struct Page {
     pub text: String,
 }
 
-/// Every generated page. The table of the promises is read below `root`.
+/// Every generated page. The tables of promises and of proof are read below `root`.
 ///
 /// # Errors
 /// When the table is not there or not a table.
@@ -28,6 +28,11 @@ pub fn pages(root: &Path) -> eyre::Result<Vec<Page>> {
     pages.push(Page {
         path: blit_tidy::PAGE.to_owned(),
         text: blit_tidy::page(&table)?,
+    });
+    let proof = fs::read_to_string(root.join(proof::TABLE)).wrap_err(proof::TABLE)?;
+    pages.push(Page {
+        path: proof::PAGE.to_owned(),
+        text: proof::page(&proof)?,
     });
     pages.push(Page {
         path: "docs/schema/events.v1.json".to_owned(),

@@ -49,6 +49,7 @@ const LAYERS: &[Layer] = &[
             "core/wire",
         ],
     ),
+    layer("core/admin", &["core/config", "core/control"]),
     layer(
         "plugins/bundled",
         &[

@@ -28,7 +28,8 @@ const HEAD: &str = "\
 # What blit promises
 
 Each sentence holds for local trees, and names the tests that would fail if it did not. `ci/tidy` fails
-when a sentence has no test, or names one that is not there.
+when a sentence has no test, or names one that is not there. What the long forms of these tests have
+counted stands in [proof.md](proof.md).
 
 Some sentences promise less than the design first asked for. They say so under *Changed*, with the
 reason.

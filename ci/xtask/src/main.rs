@@ -1,4 +1,5 @@
-//! The project's tasks: `cargo xtask ci`, `cargo xtask bench local`, `cargo xtask docs`.
+//! The project's tasks: `cargo xtask ci`, `cargo xtask bench local`, `cargo xtask docs`,
+//! `cargo xtask fuzz message 60`.
 
 #![forbid(unsafe_code)]
 #![expect(clippy::print_stdout, reason = "a task talks to whoever started it")]
@@ -6,6 +7,7 @@
 mod bench;
 mod ci;
 mod docs;
+mod fuzz;
 mod steps;
 mod suites;
 
@@ -34,8 +36,15 @@ enum Task {
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         arguments: Vec<OsString>,
     },
-    /// Write the manual pages, the schema of --json and the page of the promises anew
+    /// Write the manual pages, the schema of --json and the pages of promises and proof anew
     Docs,
+    /// Feed a decoder with what libFuzzer thinks of: fuzz message 60
+    Fuzz {
+        /// A folder of conformance/fuzz/corpus
+        target: String,
+        /// How long
+        seconds: u32,
+    },
 }
 
 fn main() -> eyre::Result<()> {
@@ -43,5 +52,6 @@ fn main() -> eyre::Result<()> {
         Task::Ci { long } => ci::run(long),
         Task::Bench { arguments } => bench::run(&arguments),
         Task::Docs => docs::run(),
+        Task::Fuzz { target, seconds } => fuzz::run(&target, seconds),
     }
 }

@@ -92,9 +92,9 @@ pub(crate) struct HelpArgs {
 /// What `blit status` takes.
 #[derive(Debug, Clone, Args)]
 pub(crate) struct StatusArgs {
-    /// The paired machine
+    /// The paired machine; without it: the daemon of this one
     #[arg(value_name = "HOST")]
-    pub(crate) host: String,
+    pub(crate) host: Option<String>,
 }
 
 /// `blit list`.
@@ -114,4 +114,12 @@ pub(crate) struct PairArgs {
     /// The line that `blit pair` shows over there
     #[arg(value_name = "INVITATION", requires = "host")]
     pub(crate) invitation: Option<String>,
+    /// Know the machine by its key, and ask to be let in there: for scripts
+    #[arg(
+        long,
+        value_name = "blit1…",
+        requires = "host",
+        conflicts_with = "invitation"
+    )]
+    pub(crate) peer_id: Option<String>,
 }

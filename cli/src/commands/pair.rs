@@ -1,7 +1,8 @@
 //! `blit pair`: lets another machine in, or joins one.
 
-use blit_control::{Identity, Invitation, Invitations, KnownPeer};
+use blit_control::{Invitation, KnownPeer};
 
+use super::admin::{from_trouble, places};
 use crate::{
     app::App,
     args::PairArgs,
@@ -11,6 +12,9 @@ use crate::{
 };
 
 pub(super) async fn run(app: &App, args: PairArgs) -> Result<Exit> {
+    if let (Some(host), Some(id)) = (&args.host, &args.peer_id) {
+        return by_id(app, host.trim_end_matches(':'), id).await;
+    }
     match (args.host, args.invitation) {
         (Some(host), Some(invitation)) => join(app, host.trim_end_matches(':'), &invitation).await,
         (Some(host), None) => Err(UserError::new(
@@ -22,29 +26,28 @@ pub(super) async fn run(app: &App, args: PairArgs) -> Result<Exit> {
             "on {host} run: blit pair   then here: blit pair {host} INVITATION"
         ))
         .into()),
-        (None, _) => invite(app),
+        (None, _) => invite(app).await,
     }
 }
 
 /// On the daemon's machine: one line to paste on another.
-fn invite(app: &App) -> Result<Exit> {
-    let state = peers::daemon_state()?;
-    if !state.join("identity").exists() {
-        return Err(
-            UserError::new(Slug::PathNotFound, "no daemon of this user has run yet")
-                .cause(format!("nothing is in {}", state.display()))
-                .unchanged()
-                .next("start one first: blit-daemon --module photos=/srv/photos")
-                .into(),
-        );
-    }
-    let identity = Identity::load_or_create(&state).map_err(peers::unreadable)?;
-    let invitation = Invitations::of(&state)
-        .invite(identity.id(), Vec::new())
-        .map_err(peers::unreadable)?;
+async fn invite(app: &App) -> Result<Exit> {
+    let invited = blit_admin::invite(&places()?).await;
+    let line = invited.map_err(from_trouble)?;
     app.ui
         .say("On the other machine, within 15 minutes (HOST is the name of this one):");
-    app.ui.text(&format!("blit pair HOST {invitation}\n"))?;
+    app.ui.text(&format!("{line}\n"))?;
+    Ok(Exit::Ok)
+}
+
+/// Without an invitation: the key is known, and the administrator over there says yes.
+async fn by_id(app: &App, host: &str, id: &str) -> Result<Exit> {
+    let name = host.rsplit_once(':').map_or(host, |(name, _)| name);
+    let address = typed(host);
+    let paired = blit_admin::pair_by_id(&places()?, name, id, address, &own_name()).await;
+    let lines = paired.map_err(from_trouble)?;
+    let lines = lines.map_err(|error| peers::from_connect(host, error))?;
+    lines.iter().for_each(|line| app.ui.say(line));
     Ok(Exit::Ok)
 }
 
@@ -88,15 +91,18 @@ async fn join(app: &App, host: &str, invitation: &str) -> Result<Exit> {
 
 /// As typed first, then what the invitation says.
 fn addresses(host: &str, invitation: &Invitation) -> Vec<String> {
-    let typed = match host.rsplit_once(':') {
-        Some((_, port)) if port.parse::<u16>().is_ok() && !host.ends_with(']') => host.to_owned(),
-        _ => format!("{host}:{PORT}"),
-    };
-    let mut addresses = vec![typed];
+    let mut addresses = vec![typed(host)];
     let usable =
         |address: &&String| !address.starts_with("[::]") && !address.starts_with("0.0.0.0");
     addresses.extend(invitation.addresses.iter().filter(usable).cloned());
     addresses
+}
+
+fn typed(host: &str) -> String {
+    match host.rsplit_once(':') {
+        Some((_, port)) if port.parse::<u16>().is_ok() && !host.ends_with(']') => host.to_owned(),
+        _ => format!("{host}:{PORT}"),
+    }
 }
 
 fn own_name() -> String {

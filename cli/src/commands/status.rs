@@ -16,8 +16,11 @@ use crate::{
 };
 
 pub(super) async fn run(app: &App, args: StatusArgs) -> Result<Exit> {
+    let Some(host) = args.host else {
+        return super::admin::status(app).await;
+    };
     let began = Instant::now();
-    let host = Host::parse(&args.host);
+    let host = Host::parse(&host);
     let status = peers::status(app, &host).await?;
     if !app.ui.json {
         app.ui.text(&text(&host.name, &status))?;

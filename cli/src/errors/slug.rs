@@ -29,10 +29,14 @@ macro_rules! slugs {
 }
 
 slugs! {
+    /// The audit log is not as it was written.
+    AuditBroken = "audit.broken" => Partial,
     /// An invitation is wrong, used, or too old.
     AuthInvitation = "auth.invitation" => Refused,
     /// A machine shows another key than the one that is known.
     AuthKeyChanged = "auth.key_changed" => Refused,
+    /// There is no such machine, or it cannot be called so.
+    AuthPeer = "auth.peer" => NotFound,
     /// The two machines are not paired.
     AuthUnpaired = "auth.unpaired" => Refused,
     /// An unknown key in a configuration file or variable.

@@ -308,7 +308,7 @@ fn job(
         top,
         lanes: LaneWishes {
             clear: request.reading.lanes.allow_cleartext,
-            machine: machine_of(&*end.client),
+            machine: machine_of(&end.client),
         },
         role,
         rules: way.rules.clone(),

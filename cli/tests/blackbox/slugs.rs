@@ -32,7 +32,9 @@ macro_rules! provoked {
 }
 
 provoked! {
+    audit_broken: AuditBroken by typed::audit_log_of_other_lines,
     auth_invitation: AuthInvitation by typed::invitation_that_is_none,
+    auth_peer: AuthPeer by typed::stranger_to_forget,
     auth_unpaired: AuthUnpaired by typed::unpaired,
     config_key: ConfigKey by typed::unknown_key,
     config_read: ConfigRead by typed::missing_settings,

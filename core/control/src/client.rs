@@ -16,7 +16,10 @@ use tonic::transport::{Channel, Endpoint};
 
 use crate::{
     Identity, Invitation, InvitationError, NodeId,
-    proto::{JoinRequest, Opening, Piece, link_client::LinkClient, pairing_client::PairingClient},
+    proto::{
+        JoinRequest, KnockRequest, Opening, Piece, link_client::LinkClient,
+        pairing_client::PairingClient,
+    },
     stream::{
         CONNECTION_WINDOW_BYTES, CallRecv, CallSend, KEEP_ALIVE, MESSAGE_BYTES_MAX, PIECES_AHEAD,
         STREAM_WINDOW_BYTES, from_status,
@@ -182,6 +185,24 @@ pub async fn join(
     let answer = PairingClient::new(reached.channel).join(request).await;
     let answer = answer.map_err(|status| ConnectError::Refused(status.message().to_owned()))?;
     Ok((answer.into_inner().name, reached.address))
+}
+
+/// Asks the administrator of the machine `id` to be known there, as `name`; answers the address that served.
+///
+/// # Errors
+/// [`ConnectError`]
+pub async fn knock(
+    identity: &Identity,
+    name: &str,
+    id: NodeId,
+    addresses: &[String],
+) -> Result<String, ConnectError> {
+    let reached = reach(identity, ALPN_PAIR, id, addresses).await?;
+    let name = name.to_owned();
+    let mut pairing = PairingClient::new(reached.channel);
+    let answer = pairing.knock(KnockRequest { name }).await;
+    answer.map_err(|status| ConnectError::Refused(status.message().to_owned()))?;
+    Ok(reached.address)
 }
 
 /// Tries one address after the other.

@@ -227,6 +227,12 @@ impl Invitations {
         Ok(invitation)
     }
 
+    /// Whether somebody could join now.
+    #[must_use]
+    pub fn is_any_open(&self) -> bool {
+        self.load().is_ok_and(|open| !open.is_empty())
+    }
+
     /// Checks a proof. A right one ends the invitation; a wrong one uses up a try.
     pub(crate) fn redeem(
         &self,

@@ -9,9 +9,13 @@
 #![forbid(unsafe_code)]
 #![deny(missing_docs)]
 
+mod audit;
 mod client;
+mod door;
 mod identity;
 mod invitation;
+mod limits;
+mod local;
 mod peers;
 mod private_file;
 mod probe;
@@ -20,9 +24,20 @@ mod server;
 mod stream;
 mod tls;
 
-pub use client::{Client, ConnectError, join};
-pub use identity::{Identity, IdentityError, NodeId};
+pub use audit::{AuditEvent, AuditFlaw, AuditLog, Verified, verify as verify_audit};
+pub use client::{Client, ConnectError, join, knock};
+pub use door::{Admission, Door};
+pub use identity::{BadNodeId, Identity, IdentityError, NodeId};
 pub use invitation::{Invitation, InvitationError, Invitations};
+pub use local::{LocalClient, LocalServer, Manage, socket_of, sockets};
 pub use peers::{KnownPeer, Peers, PeersError};
 pub use probe::{Probe, probe};
 pub use server::{Arrivals, LaneOpening, LaneSocket, Server, VerifiedPeer};
+
+/// What the administrator and the daemon of this machine say to each other.
+pub mod management {
+    pub use crate::proto::{
+        ChangePeersReply, ChangePeersRequest, InviteReply, ModuleState, PeerRow, PeersReply,
+        ReloadReply, Rename, StatusReply, change_peers_request::Change,
+    };
+}

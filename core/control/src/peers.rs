@@ -40,6 +40,9 @@ pub enum PeersError {
         /// Why.
         source: io::Error,
     },
+    /// There is no such name, or it cannot be one.
+    #[error("{0}")]
+    Name(String),
     /// The file is not what blit writes.
     #[error("{path} is broken: {}", blit_config::plain(reason))]
     Broken {
@@ -138,6 +141,29 @@ impl Peers {
         Ok(name)
     }
 
+    /// Calls a machine something else.
+    ///
+    /// # Errors
+    /// [`PeersError::Name`] if there is no such machine, or the new name is taken or is none;
+    /// [`PeersError::File`]. Nothing is changed then.
+    pub fn rename(&mut self, from: &str, to: &str) -> Result<(), PeersError> {
+        let refuse = |reason: String| Err(PeersError::Name(reason));
+        if self.peers.contains_key(to) {
+            return refuse(format!("another machine is called {to:?}"));
+        }
+        if self.free_name(to) != to {
+            return refuse(format!(
+                "{to:?} is no name: letters, digits, - _ . and at most {NAME_BYTES_MAX} of them"
+            ));
+        }
+        let Some(mut peer) = self.peers.remove(from) else {
+            return refuse(format!("no machine is called {from:?}"));
+        };
+        peer.name = to.to_owned();
+        self.peers.insert(to.to_owned(), peer);
+        self.save()
+    }
+
     /// Forgets a machine; `false` if it was not known.
     ///
     /// # Errors
@@ -222,6 +248,29 @@ mod tests {
         );
         assert!(again.remove("nas").unwrap());
         assert!(!again.remove("nas").unwrap());
+    }
+
+    #[test]
+    fn a_machine_is_renamed_only_to_what_is_a_name_and_free() {
+        let state = tempfile::tempdir().unwrap();
+        let mut peers = Peers::load(state.path()).unwrap();
+        peers.add(peer("nas", 1)).unwrap();
+        peers.add(peer("laptop", 2)).unwrap();
+        for (from, to) in [
+            ("nas", "laptop"),
+            ("nas", "a b"),
+            ("nas", ""),
+            ("none", "new"),
+        ] {
+            assert!(peers.rename(from, to).is_err(), "{from} {to}");
+        }
+        peers.rename("nas", "store").unwrap();
+        let again = Peers::load(state.path()).unwrap();
+        assert_eq!(
+            again.named("store").unwrap().id,
+            NodeId::from_bytes([1; 32])
+        );
+        assert!(again.named("nas").is_none());
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 use std::{
     io,
-    net::SocketAddr,
+    net::{IpAddr, SocketAddr},
     pin::Pin,
     sync::Arc,
     task::{Context, Poll},
@@ -15,8 +15,8 @@ use blit_lanes::{LANE_EXPORTER_LABEL, LaneKeys, PREFACE, Secret};
 use futures_core::Stream as Incoming;
 use tokio::{
     io::{AsyncRead, AsyncWrite, ReadBuf},
-    net::{TcpListener, TcpStream},
-    sync::{Semaphore, mpsc},
+    net::TcpStream,
+    sync::mpsc,
     time::timeout,
 };
 use tokio_rustls::{TlsAcceptor, server::TlsStream};
@@ -26,9 +26,10 @@ use tonic::{
 };
 
 use crate::{
-    Identity, Invitations, NodeId,
+    Admission, Door, Identity, Invitations, NodeId,
+    limits::{HALF_OPEN_MAX, HalfOpen, Limits},
     proto::{
-        JoinReply, JoinRequest, Opening, Piece,
+        JoinReply, JoinRequest, KnockReply, KnockRequest, Opening, Piece,
         link_server::{Link, LinkServer},
         pairing_server::{Pairing, PairingServer},
     },
@@ -39,14 +40,8 @@ use crate::{
     tls::{self, ALPN, ALPN_LANE, ALPN_PAIR, EXPORTER_LABEL, LANES_EXPORTER_LABEL, exported},
 };
 
-/// From the first byte to a proved key.
-const HANDSHAKE_WAIT: Duration = Duration::from_secs(10);
-
 /// How long a call may take to say what it is for.
 const OPENING_WAIT: Duration = Duration::from_secs(5);
-
-/// How many connections may be on their way to a proved key.
-const HALF_OPEN_MAX: usize = 256;
 
 const STREAMS_MAX: u32 = 64;
 
@@ -134,11 +129,19 @@ pub trait Arrivals: Send + Sync + 'static {
     /// machine is called; `None` if it cannot be kept.
     fn join(&self, peer: &VerifiedPeer, name: &str) -> Option<String>;
 
+    /// Remembers that a machine which calls itself `name` would like to be known. It gets nothing by it,
+    /// and learns nothing.
+    fn knock(&self, peer: &VerifiedPeer, name: &str);
+
+    /// Tells of a machine that was refused, and of what it wanted.
+    fn refused(&self, peer: &VerifiedPeer, wish: &'static str);
+
     /// Takes a request. Called for known peers only.
     async fn request(&self, peer: VerifiedPeer, stream: Stream);
 
-    /// Takes a socket that wants to be a lane. It is to be closed soon unless it proves itself.
-    async fn lane_socket(&self, socket: LaneSocket);
+    /// Takes a socket that wants to be a lane. It is to be closed soon unless it proves itself; `false`: it
+    /// did not.
+    async fn lane_socket(&self, socket: LaneSocket) -> bool;
 
     /// Takes a stream of a session; `false` if this peer has no such session. For known peers only.
     fn lane(&self, peer: &VerifiedPeer, opening: LaneOpening, stream: Stream) -> bool;
@@ -146,35 +149,48 @@ pub trait Arrivals: Send + Sync + 'static {
 
 /// Serves peers.
 pub struct Server {
-    listener: TcpListener,
-    acceptor: TlsAcceptor,
+    queue: mpsc::Receiver<io::Result<Secured>>,
+    lanes: mpsc::Receiver<LaneArrival>,
     invitations: Arc<Invitations>,
+    limits: Arc<Limits>,
     own_id: NodeId,
 }
 
 impl std::fmt::Debug for Server {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_tuple("Server").field(&self.listener).finish()
+        f.debug_tuple("Server").field(&self.own_id).finish()
     }
 }
 
 impl Server {
-    /// Will serve whoever comes to `listener`, as `identity`.
+    /// Will serve whoever comes through the door that is made with it, as `identity`.
     ///
     /// # Errors
     /// If TLS cannot be set up.
     pub fn new(
-        listener: TcpListener,
         identity: &Identity,
         invitations: Invitations,
-    ) -> io::Result<Self> {
+        admission: Arc<dyn Admission>,
+    ) -> io::Result<(Self, Door)> {
         let config = tls::server_config(identity).map_err(io::Error::other)?;
-        Ok(Self {
-            listener,
+        let (secured, queue) = mpsc::channel(HALF_OPEN_MAX);
+        let (lane_sockets, lanes) = mpsc::channel(HALF_OPEN_MAX);
+        let limits = Arc::<Limits>::default();
+        let door = Door {
             acceptor: TlsAcceptor::from(Arc::new(config)),
+            admission,
+            limits: Arc::clone(&limits),
+            secured,
+            lane_sockets,
+        };
+        let server = Self {
+            queue,
+            lanes,
             invitations: Arc::new(invitations),
+            limits,
             own_id: identity.id(),
-        })
+        };
+        Ok((server, door))
     }
 
     /// Serves until `stop` is done, and then until what is under way is over.
@@ -186,26 +202,26 @@ impl Server {
         arrivals: Arc<dyn Arrivals>,
         stop: impl Future<Output = ()> + Send,
     ) -> io::Result<()> {
-        let (secured, queue) = mpsc::channel(HALF_OPEN_MAX);
-        let accepting = accept(
-            self.listener,
-            Door {
-                acceptor: self.acceptor,
-                secured,
-                arrivals: Arc::clone(&arrivals),
-            },
-        );
+        let taking = take_lanes(self.lanes, Arc::clone(&arrivals));
+        let refusals = Refusals {
+            arrivals: Arc::clone(&arrivals),
+            limits: self.limits,
+        };
         let link = LinkServer::new(LinkService {
             arrivals: Arc::clone(&arrivals),
+            refusals: refusals.clone(),
         })
         .max_decoding_message_size(MESSAGE_BYTES_MAX)
         .max_encoding_message_size(MESSAGE_BYTES_MAX);
         let pairing = PairingServer::new(PairingService {
             arrivals,
+            refusals,
             invitations: self.invitations,
             own_id: self.own_id,
         })
         .max_decoding_message_size(1 << 16);
+        // Whether the process lives; it says nothing of what is here.
+        let (_, health) = tonic_health::server::health_reporter();
         let serving = GrpcServer::builder()
             .initial_stream_window_size(STREAM_WINDOW_BYTES)
             .initial_connection_window_size(CONNECTION_WINDOW_BYTES)
@@ -215,99 +231,55 @@ impl Server {
             .http2_max_header_list_size(16 << 10)
             .add_service(link)
             .add_service(pairing)
-            .serve_with_incoming_shutdown(Arriving(queue), stop);
+            .add_service(health)
+            .serve_with_incoming_shutdown(Arriving(self.queue), stop);
+        // Sockets come as long as there are sessions: also while those that run come to their end.
         tokio::select! {
             served = serving => served.map_err(io::Error::other),
-            () = accepting => Ok(()),
+            () = taking => Ok(()),
         }
     }
 }
 
-/// Accepts for ever. Nothing that a stranger does ends it.
-async fn accept(listener: TcpListener, door: Door) {
-    /// After an error of `accept` (no descriptors left) it would come at once again.
-    const PAUSE: Duration = Duration::from_millis(50);
-    let places = Arc::new(Semaphore::new(HALF_OPEN_MAX));
-    loop {
-        let tcp = match listener.accept().await {
-            Ok((tcp, _)) => tcp,
-            Err(cause) => {
-                tracing::warn!(%cause, "cannot accept");
-                tokio::time::sleep(PAUSE).await;
-                continue;
-            }
-        };
-        let Ok(place) = Arc::clone(&places).try_acquire_owned() else {
-            // Too many are half open: this one goes without an answer.
-            continue;
-        };
-        let door = door.clone();
+/// A socket that wants to be a lane, and its place among those that have not proved themselves.
+pub(crate) struct LaneArrival {
+    pub(crate) socket: LaneSocket,
+    pub(crate) from: IpAddr,
+    pub(crate) limits: Arc<Limits>,
+    pub(crate) place: HalfOpen,
+}
+
+/// Hands sockets over as long as doors are open.
+async fn take_lanes(mut lanes: mpsc::Receiver<LaneArrival>, arrivals: Arc<dyn Arrivals>) {
+    while let Some(arrival) = lanes.recv().await {
+        let arrivals = Arc::clone(&arrivals);
         tokio::spawn(async move {
-            match timeout(HANDSHAKE_WAIT, door.let_in(tcp)).await {
-                Ok(Ok(())) => {}
-                Ok(Err(cause)) => tracing::debug!(%cause, "no handshake"),
-                Err(_) => tracing::debug!("no handshake in time"),
+            if !arrivals.lane_socket(arrival.socket).await {
+                arrival
+                    .limits
+                    .failed(arrival.from, std::time::Instant::now());
             }
-            drop(place);
+            drop(arrival.place);
         });
     }
+    // No door any more: the connections that are there go on.
+    std::future::pending::<()>().await;
 }
 
-/// Where connections part: calls to the control plane, sockets to be lanes.
+/// What is done about those who may not come.
 #[derive(Clone)]
-struct Door {
-    acceptor: TlsAcceptor,
-    secured: mpsc::Sender<io::Result<Secured>>,
+struct Refusals {
     arrivals: Arc<dyn Arrivals>,
+    limits: Arc<Limits>,
 }
 
-impl Door {
-    async fn let_in(&self, tcp: TcpStream) -> io::Result<()> {
-        tcp.set_nodelay(true)?;
-        let mut first = [0];
-        tcp.peek(&mut first).await?;
-        if first[0] == PREFACE[0] {
-            let address = tcp.peer_addr()?;
-            let lane = LaneSocket::Clear {
-                socket: tcp,
-                address,
-            };
-            self.arrivals.lane_socket(lane).await;
-            return Ok(());
-        }
-        let (address, local) = (tcp.peer_addr()?, tcp.local_addr()?);
-        let socket = self.acceptor.accept(tcp).await?;
-        let (_, connection) = socket.get_ref();
-        let alpn = connection.alpn_protocol();
-        let pairs = match alpn {
-            Some(alpn) if alpn == ALPN || alpn == ALPN_LANE => false,
-            Some(alpn) if alpn == ALPN_PAIR => true,
-            _ => return Err(io::Error::other("it speaks something else")),
-        };
-        let certificate = connection
-            .peer_certificates()
-            .and_then(<[_]>::first)
-            .ok_or_else(|| io::Error::other("it shows no key"))?;
-        let id = NodeId::of_certificate(certificate).map_err(io::Error::other)?;
-        if alpn == Some(ALPN_LANE) {
-            let lane = LaneSocket::Encrypted {
-                binding: exported(connection, LANE_EXPORTER_LABEL)?,
-                socket: Box::new(socket),
-                peer: id,
-            };
-            self.arrivals.lane_socket(lane).await;
-            return Ok(());
-        }
-        let peer = VerifiedPeer {
-            id,
-            exporter: exported(connection, EXPORTER_LABEL)?,
-            secret: Secret::new(exported(connection, LANES_EXPORTER_LABEL)?),
-            address,
-            local,
-            pairs,
-        };
-        drop(self.secured.send(Ok(Secured { socket, peer })).await);
-        Ok(())
+impl Refusals {
+    /// Counts it, tells of it, and answers.
+    fn refuse(&self, peer: &VerifiedPeer, wish: &'static str, answer: Status) -> Status {
+        self.limits
+            .failed(peer.address.ip(), std::time::Instant::now());
+        self.arrivals.refused(peer, wish);
+        answer
     }
 }
 
@@ -322,9 +294,57 @@ impl Incoming for Arriving {
 }
 
 /// A connection whose other end has proved a key.
-struct Secured {
+pub(crate) struct Secured {
     socket: TlsStream<TcpStream>,
     peer: VerifiedPeer,
+}
+
+/// What a connection turns out to be.
+pub(crate) enum Arrived {
+    Control(Box<Secured>),
+    Lane(LaneSocket),
+}
+
+impl Arrived {
+    pub(crate) async fn accept(tcp: TcpStream, acceptor: &TlsAcceptor) -> io::Result<Self> {
+        tcp.set_nodelay(true)?;
+        let (address, local) = (tcp.peer_addr()?, tcp.local_addr()?);
+        let mut first = [0];
+        tcp.peek(&mut first).await?;
+        if first[0] == PREFACE[0] {
+            let socket = tcp;
+            return Ok(Self::Lane(LaneSocket::Clear { socket, address }));
+        }
+        let socket = acceptor.accept(tcp).await?;
+        let (_, connection) = socket.get_ref();
+        let alpn = connection.alpn_protocol();
+        let pairs = match alpn {
+            Some(alpn) if alpn == ALPN || alpn == ALPN_LANE => false,
+            Some(alpn) if alpn == ALPN_PAIR => true,
+            _ => return Err(io::Error::other("it speaks something else")),
+        };
+        let certificate = connection
+            .peer_certificates()
+            .and_then(<[_]>::first)
+            .ok_or_else(|| io::Error::other("it shows no key"))?;
+        let id = NodeId::of_certificate(certificate).map_err(io::Error::other)?;
+        if alpn == Some(ALPN_LANE) {
+            return Ok(Self::Lane(LaneSocket::Encrypted {
+                binding: exported(connection, LANE_EXPORTER_LABEL)?,
+                socket: Box::new(socket),
+                peer: id,
+            }));
+        }
+        let peer = VerifiedPeer {
+            id,
+            exporter: exported(connection, EXPORTER_LABEL)?,
+            secret: Secret::new(exported(connection, LANES_EXPORTER_LABEL)?),
+            address,
+            local,
+            pairs,
+        };
+        Ok(Self::Control(Box::new(Secured { socket, peer })))
+    }
 }
 
 impl Connected for Secured {
@@ -385,6 +405,7 @@ fn verified<T>(request: &Request<T>, pairs: bool) -> Result<VerifiedPeer, Status
 
 struct LinkService {
     arrivals: Arc<dyn Arrivals>,
+    refusals: Refusals,
 }
 
 type Replies = Pin<Box<dyn Incoming<Item = Result<Piece, Status>> + Send>>;
@@ -396,7 +417,8 @@ impl Link for LinkService {
     async fn carry(&self, request: Request<Streaming<Piece>>) -> Result<Response<Replies>, Status> {
         let peer = verified(&request, false)?;
         if !self.arrivals.knows(&peer) {
-            return Err(Status::unauthenticated("this machine is not paired here"));
+            let answer = Status::unauthenticated("this machine is not paired here");
+            return Err(self.refusals.refuse(&peer, "connect", answer));
         }
         let mut incoming = request.into_inner();
         let opening = first(&mut incoming).await?;
@@ -435,6 +457,7 @@ async fn first(incoming: &mut Streaming<Piece>) -> Result<Opening, Status> {
 
 struct PairingService {
     arrivals: Arc<dyn Arrivals>,
+    refusals: Refusals,
     invitations: Arc<Invitations>,
     own_id: NodeId,
 }
@@ -456,12 +479,27 @@ impl Pairing for PairingService {
                 .redeem(&invitation, &proof, &peer.exporter, &peer.id, &self.own_id);
         if let Err(error) = redeemed {
             tracing::warn!(peer = %peer.id.short(), %error, "refused to pair");
-            return Err(Status::permission_denied(
-                "that invitation is wrong, used or older than 15 minutes",
-            ));
+            let answer = "that invitation is wrong, used or older than 15 minutes";
+            let answer = Status::permission_denied(answer);
+            return Err(self.refusals.refuse(&peer, "pair", answer));
         }
         let joined = self.arrivals.join(&peer, &name);
         let name = joined.ok_or_else(|| Status::internal("the daemon cannot keep its peers"))?;
         Ok(Response::new(JoinReply { name }))
+    }
+
+    async fn knock(&self, request: Request<KnockRequest>) -> Result<Response<KnockReply>, Status> {
+        let peer = verified(&request, true)?;
+        let KnockRequest { name } = request.into_inner();
+        if name.len() > 255 {
+            return Err(Status::invalid_argument("that name is too long"));
+        }
+        if !self.arrivals.knows(&peer) {
+            self.arrivals.knock(&peer, &name);
+            // It may do no harm, but it is a stranger who tries.
+            let _ = self.refusals.refuse(&peer, "knock", Status::ok(""));
+        }
+        // The same answer for everybody.
+        Ok(Response::new(KnockReply {}))
     }
 }

@@ -36,6 +36,7 @@ pub use job::{
 };
 pub use progress::{Count, Progress};
 pub use remote::{
-    Asked, Playing, RemoteJob, RemoteStore, Subtree, answer_with_store, ask_status, run_remote,
+    Asked, Ended, Playing, RemoteJob, RemoteStore, Subtree, answer_with_store, ask_status,
+    run_remote,
 };
 pub use session::run;

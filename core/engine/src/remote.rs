@@ -12,6 +12,6 @@ mod subtree;
 
 pub use client::{RemoteJob, run_remote};
 pub use request::{Asked, ask_status};
-pub use serve::{Playing, answer_with_store};
+pub use serve::{Ended, Playing, answer_with_store};
 pub use store::RemoteStore;
 pub use subtree::Subtree;

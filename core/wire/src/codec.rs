@@ -1,6 +1,7 @@
 //! Between our types and the protocol's: everything that comes from outside is checked here, before
 //! anybody uses it.
 
+mod counts;
 mod event;
 mod frame;
 mod lanes;

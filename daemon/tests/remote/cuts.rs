@@ -117,3 +117,33 @@ fn a_stopped_daemon_lets_its_sessions_end() {
     assert!(child.wait().unwrap().success());
     assert_same(&source, &two.module());
 }
+
+#[test]
+fn a_session_that_outlasts_the_stop_timeout_is_stopped_and_continues_when_it_is_run_again() {
+    let mut two = Two::new();
+    let listen = format!("127.0.0.1:{}", two.daemon.port());
+    two.daemon.kill();
+    let wrapper = ["env", "BLIT_DAEMON__STOP_TIMEOUT=0"];
+    two.daemon = Two::start(&two.scratch, &listen, &wrapper);
+    let source = two.scratch.directory("source");
+    fill(&source);
+    let words = [
+        "copy".into(),
+        "--durability=file".into(),
+        "--retry-for=0s".into(),
+        contents(&source),
+        there("m/").into(),
+    ];
+    let mut child = two.command(&words).command().spawn().unwrap();
+    wait_for_first(&two.module(), &mut child);
+    let id = two.daemon.id().to_string();
+    Command::new("kill").args(["-TERM", &id]).status().unwrap();
+    let ended = child.wait().unwrap();
+    // It may have been faster.
+    assert!(matches!(ended.code(), Some(0 | 8)), "{ended}");
+    assert_whole(&two.module());
+    two.daemon.kill();
+    two.daemon = Two::start(&two.scratch, &listen, &[]);
+    two.blit(&words).succeeds();
+    assert_same(&source, &two.module());
+}

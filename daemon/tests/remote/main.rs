@@ -7,6 +7,7 @@
     reason = "helpers of tests: a set-up that fails is a failed test"
 )]
 
+mod audit;
 mod bench;
 mod cuts;
 mod exact;
@@ -14,9 +15,12 @@ mod filters;
 mod first_steps;
 mod gate;
 mod lanes;
+mod manage;
+mod matrix;
 mod privacy;
 mod refusals;
 mod relay;
 mod resume;
+mod running;
 mod trees;
 mod verbs;

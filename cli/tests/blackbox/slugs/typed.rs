@@ -15,6 +15,11 @@ pub(super) fn absent() -> Option<Scene> {
     typed(&["copy", "absent", "new"])
 }
 
+pub(super) fn audit_log_of_other_lines() -> Option<Scene> {
+    let scene = typed(&["audit", "verify", "audit.jsonl"])?;
+    Some(scene.and("audit.jsonl", "{\"seq\":1,\"prev\":\"none\"}\n"))
+}
+
 pub(super) fn broken_settings() -> Option<Scene> {
     with_settings("color = \"auto\"\n= broken")
 }
@@ -69,6 +74,10 @@ pub(super) fn root() -> Option<Scene> {
 
 pub(super) fn space_elsewhere() -> Option<Scene> {
     typed(&["df", "nas:/photos"])
+}
+
+pub(super) fn stranger_to_forget() -> Option<Scene> {
+    typed(&["remote", "remove", "nobody"])
 }
 
 pub(super) fn unknown_flag() -> Option<Scene> {

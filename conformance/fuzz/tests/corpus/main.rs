@@ -80,3 +80,41 @@ fn what_a_target_holds_is_counted() {
     let held = sys::most_held(|| drop(vec![1_u8; 3 << 20]));
     assert!((3 << 20..4 << 20).contains(&held), "{held}");
 }
+
+/// A message of so many fields of length zero, two bytes each, deep in it.
+fn many(tags: &[u8], bytes: usize) -> Vec<u8> {
+    let mut message: Vec<u8> = [tags[tags.len() - 1] << 3 | 2, 0].repeat(bytes / 2);
+    for tag in tags[..tags.len() - 1].iter().rev() {
+        let mut size = message.len();
+        let mut head = vec![tag << 3 | 2];
+        while size >= 0x80 {
+            head.push(size as u8 | 0x80);
+            size >>= 7;
+        }
+        head.push(size as u8);
+        head.extend(message);
+        message = head;
+    }
+    message
+}
+
+#[test]
+fn a_message_of_many_empty_things_is_refused_before_they_are_made() {
+    let lists: [(&str, &[u8]); 9] = [
+        ("frame", &[1, 3]),
+        ("message", &[4, 1, 1]),
+        ("message", &[4, 2]),
+        ("message", &[7, 1]),
+        ("message", &[9, 1]),
+        ("reply", &[3, 3]),
+        ("reply", &[7, 3]),
+        ("request", &[1, 5]),
+        ("request", &[5, 2]),
+    ];
+    for (name, tags) in lists {
+        let bytes = many(tags, 4 << 20);
+        let target = blit_fuzz::named(name).unwrap();
+        let held = sys::most_held(|| (target.run)(&bytes));
+        assert!(held <= 2 * bytes.len(), "{name} {tags:?}: {held} bytes");
+    }
+}

@@ -4,8 +4,9 @@ use std::{sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 use blit_contract::{
-    Cancel, Connection, Cx, DeletionPlan, Durability, Entry, Error, ErrorKind, Event, History,
-    ListOptions, Planner, Preserve, RelPath, Result, Select, Store, SyncScope, WritePolicy,
+    Cancel, Connection, Cx, DeletionPlan, Durability, EndState, Entry, Error, ErrorKind, Event,
+    History, ListOptions, Planner, Preserve, RelPath, Result, Select, Store, SyncScope,
+    WritePolicy,
 };
 use blit_wire::{Answer, LISTING_ENTRIES_MAX, Reply, Report, Request, Terms};
 use futures_util::StreamExt;
@@ -46,11 +47,11 @@ pub struct Playing {
 }
 
 impl Playing {
-    /// Plays the role to its end, and tells the client all the while.
+    /// Plays the role to its end, and tells the client all the while. Answers how it ended.
     ///
     /// # Errors
     /// `Unreachable` if the client is gone: then the session ends too.
-    pub async fn run(self, asked: &mut Asked) -> Result<()> {
+    pub async fn run(self, asked: &mut Asked) -> Result<Ended> {
         let (events, mut told) = mpsc::channel(EVENTS_QUEUE);
         let (questions, mut asks) = mpsc::channel(1);
         let progress = Arc::new(Progress::default());
@@ -98,7 +99,34 @@ impl Playing {
         }
         asked.reply(Reply::Figures(progress.figures())).await?;
         let report = ended.ok_or_else(|| crate::source::bug("a session without a report"))?;
-        asked.reply(Reply::Report(Box::new(report))).await
+        let ended = Ended::of(&report);
+        asked.reply(Reply::Report(Box::new(report))).await?;
+        Ok(ended)
+    }
+}
+
+/// How a role of a daemon ended, for its own records.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Ended {
+    /// Bytes in the files that were copied.
+    pub copied_bytes: u64,
+    /// How many entries came to an end.
+    pub entries: u64,
+    /// How many of them were deleted.
+    pub deleted: u64,
+    /// Whether all of it was done, without a problem.
+    pub is_clean: bool,
+}
+
+impl Ended {
+    fn of(report: &Report) -> Self {
+        Self {
+            copied_bytes: report.copied_bytes,
+            entries: report.ends.total(),
+            deleted: report.ends.get(EndState::Deleted),
+            is_clean: report.stop.is_none() && report.problems_total == 0,
+        }
     }
 }
 

@@ -5,7 +5,7 @@ use bytes::Bytes;
 use prost::Message as _;
 
 use super::{
-    BadMessage, Decoded, at_most, needed,
+    BadMessage, Decoded, at_most, counts, needed,
     nouns::{entry, fault, to_attributes, to_entry, to_error, xattrs},
     words::word,
 };
@@ -30,6 +30,7 @@ impl Frame {
     /// # Errors
     /// [`BadMessage`], after which nothing more may be taken from the peer.
     pub fn from_frame(bytes: Bytes) -> Result<Self, BadMessage> {
+        counts::check(&bytes, counts::FRAME)?;
         let frame = proto::Frame::decode(bytes)?;
         to_frame(needed(frame.body, "the body")?)
     }

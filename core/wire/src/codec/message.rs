@@ -5,7 +5,7 @@ use bytes::Bytes;
 use prost::Message as _;
 
 use super::{
-    BadMessage, Decoded, at_most,
+    BadMessage, Decoded, at_most, counts,
     nouns::{entry, path, to_entry, to_path},
 };
 use crate::{
@@ -30,6 +30,7 @@ impl Message {
     /// # Errors
     /// [`BadMessage`], after which nothing more may be taken from the peer.
     pub fn from_frame(bytes: Bytes) -> Result<Self, BadMessage> {
+        counts::check(&bytes, counts::MESSAGE)?;
         let message = proto::Message::decode(bytes)?;
         to_message(message.body.ok_or(BadMessage::Missing("the body"))?)
     }

@@ -5,7 +5,7 @@ use bytes::Bytes;
 use prost::Message as _;
 
 use super::{
-    BadMessage, Decoded, at_most, at_place, event, lanes, message, needed,
+    BadMessage, Decoded, at_most, at_place, counts, event, lanes, message, needed,
     nouns::{entry, fault, name, path, time, to_entry, to_error, to_name, to_path, to_time},
     place_of, report,
     rules::{rules, to_rules},
@@ -36,6 +36,7 @@ impl Request {
     /// # Errors
     /// [`BadMessage`], after which nothing more may be taken from the peer.
     pub fn from_frame(bytes: Bytes) -> Result<Self, BadMessage> {
+        counts::check(&bytes, counts::REQUEST)?;
         let request = proto::Request::decode(bytes)?;
         to_request(needed(request.body, "the body")?)
     }
@@ -55,6 +56,7 @@ impl Reply {
     /// # Errors
     /// [`BadMessage`], after which nothing more may be taken from the peer.
     pub fn from_frame(bytes: Bytes) -> Result<Self, BadMessage> {
+        counts::check(&bytes, counts::REPLY)?;
         let reply = proto::Reply::decode(bytes)?;
         to_reply(needed(reply.body, "the body")?)
     }

@@ -1,0 +1,123 @@
+//! A store that keeps room free for others: it shows less of it than there is.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use blit_contract::{
+    Applied, Cx, Demands, Descriptor, Entry, EntryBatch, Identity, ListOptions, MetaOp, Published,
+    ReadItem, ReadOptions, Reader, RelPath, Result, SmallFile, Staged, Store, StoreCap, StoreCaps,
+    Support, SyncScope, Usage, WriteOptions, WritePolicy, Writer,
+};
+use futures_core::stream::BoxStream;
+
+use crate::settings::Reserve;
+
+/// `whole`, with less room. What asks whether something fits is told that it does not.
+#[derive(Debug)]
+pub(crate) struct Reserved {
+    pub(crate) whole: Arc<dyn Store>,
+    pub(crate) reserve: Reserve,
+}
+
+#[async_trait]
+impl Store for Reserved {
+    async fn usage(&self, cx: &Cx) -> Result<Usage> {
+        let mut usage = self.whole.usage(cx).await?;
+        let kept = self.reserve.of(usage.total_bytes);
+        usage.free_bytes = usage.free_bytes.saturating_sub(kept);
+        Ok(usage)
+    }
+
+    fn descriptor(&self) -> &Descriptor {
+        self.whole.descriptor()
+    }
+
+    /// What comes from another machine never shares blocks with what is here, though the numbers of their
+    /// file systems may be the same: so all of it needs room.
+    fn caps(&self) -> StoreCaps {
+        self.whole.caps().with(StoreCap::Reflink, Support::None)
+    }
+
+    fn demands(&self) -> Demands {
+        self.whole.demands()
+    }
+
+    fn list<'a>(
+        &'a self,
+        cx: &'a Cx,
+        at: &'a RelPath,
+        options: ListOptions,
+    ) -> BoxStream<'a, Result<EntryBatch>> {
+        self.whole.list(cx, at, options)
+    }
+
+    async fn stat(&self, cx: &Cx, path: &RelPath) -> Result<Option<Entry>> {
+        self.whole.stat(cx, path).await
+    }
+
+    async fn read_batch(&self, cx: &Cx, items: Vec<ReadItem>) -> Result<Vec<Result<SmallFile>>> {
+        self.whole.read_batch(cx, items).await
+    }
+
+    async fn open_read(
+        &self,
+        cx: &Cx,
+        path: &RelPath,
+        options: ReadOptions,
+    ) -> Result<Box<dyn Reader>> {
+        self.whole.open_read(cx, path, options).await
+    }
+
+    async fn open_write(
+        &self,
+        cx: &Cx,
+        path: &RelPath,
+        options: WriteOptions,
+    ) -> Result<Box<dyn Writer>> {
+        self.whole.open_write(cx, path, options).await
+    }
+
+    async fn write_batch(
+        &self,
+        cx: &Cx,
+        policy: WritePolicy,
+        files: Vec<SmallFile>,
+    ) -> Result<Vec<Result<Staged>>> {
+        self.whole.write_batch(cx, policy, files).await
+    }
+
+    async fn publish(
+        &self,
+        cx: &Cx,
+        policy: WritePolicy,
+        staged: Vec<Staged>,
+    ) -> Result<Vec<Result<Published>>> {
+        self.whole.publish(cx, policy, staged).await
+    }
+
+    async fn apply(
+        &self,
+        cx: &Cx,
+        policy: WritePolicy,
+        ops: Vec<MetaOp>,
+    ) -> Result<Vec<Result<Applied>>> {
+        self.whole.apply(cx, policy, ops).await
+    }
+
+    async fn delete(
+        &self,
+        cx: &Cx,
+        policy: WritePolicy,
+        items: Vec<(RelPath, Entry)>,
+    ) -> Result<Vec<Result<()>>> {
+        self.whole.delete(cx, policy, items).await
+    }
+
+    async fn sync(&self, cx: &Cx, scope: SyncScope) -> Result<()> {
+        self.whole.sync(cx, scope).await
+    }
+
+    async fn ancestry(&self, cx: &Cx, path: &RelPath) -> Result<Vec<Identity>> {
+        self.whole.ancestry(cx, path).await
+    }
+}
