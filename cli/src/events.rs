@@ -373,6 +373,10 @@ pub(crate) struct Files {
 pub(crate) struct Bytes {
     /// In the files that were copied.
     pub(crate) copied: u64,
+    /// Of these, what the target had already and did not have to cross.
+    pub(crate) matched: u64,
+    /// What crossed to or from another machine, both ways.
+    pub(crate) on_wire: u64,
 }
 
 /// How many of something.

@@ -17,6 +17,8 @@ use crate::{
 pub(super) struct Outcome {
     pub(super) ends: Ends,
     pub(super) copied_bytes: u64,
+    pub(super) matched_bytes: u64,
+    pub(super) wire_bytes: u64,
     pub(super) methods: BTreeMap<Method, u64>,
     pub(super) losses: BTreeMap<LossClass, u64>,
     pub(super) groups: BTreeMap<Slug, Group>,
@@ -49,6 +51,8 @@ impl Outcome {
     pub(super) fn absorb(&mut self, report: Report, leg: usize) {
         self.ends.merge(&report.ends);
         self.copied_bytes += report.copied_bytes;
+        self.matched_bytes += report.matched_bytes;
+        self.wire_bytes += report.wire_bytes;
         for (method, files) in report.methods {
             *self.methods.entry(method).or_default() += files;
         }

@@ -197,11 +197,17 @@ fn what_was_copied(outcome: &Outcome) -> String {
     let files = outcome.figures.done_files;
     match files {
         0 => units::entries(outcome.copied()),
-        _ => format!(
-            "{}, {}",
-            units::files(files),
-            units::size(outcome.copied_bytes)
-        ),
+        _ => {
+            let (copied, matched) = (outcome.copied_bytes, outcome.matched_bytes);
+            let (files, size) = (units::files(files), units::size(copied));
+            match matched {
+                0 => format!("{files}, {size}"),
+                _ => format!(
+                    "{files}, {size} of which {} were there",
+                    units::size(matched)
+                ),
+            }
+        }
     }
 }
 
@@ -347,6 +353,8 @@ fn event(trip: &Trip, outcome: &Outcome, exit: Exit) -> events::Summary {
         }),
         bytes: Some(events::Bytes {
             copied: outcome.copied_bytes,
+            matched: outcome.matched_bytes,
+            on_wire: outcome.wire_bytes,
         }),
         rate: units::rate(outcome.copied_bytes, outcome.took),
         methods: outcome

@@ -1,6 +1,6 @@
 //! The hidden names of unfinished work.
 
-use crate::Name;
+use crate::{ContentHasher, Entry, Name};
 
 /// Digits of RFC 4648 base 32 in lower case.
 const DIGITS: &[u8; 32] = b"abcdefghijklmnopqrstuvwxyz234567";
@@ -29,6 +29,22 @@ impl PartialName {
             Ok(name) => Self(name),
             Err(_) => unreachable!("28 letters and digits are a name"),
         }
+    }
+
+    /// The partial name for a file that shall become `entry`, in whatever directory: of another version of
+    /// the file, or of another file, it is another one. It finds what was kept, and proves nothing.
+    #[must_use]
+    pub fn of(entry: &Entry) -> Self {
+        let mut version = b"blit: a partial of ".to_vec();
+        version.extend_from_slice(&entry.size.to_le_bytes());
+        version.extend_from_slice(&entry.modified.as_nanos().to_le_bytes());
+        for number in [entry.mode, entry.uid, entry.gid] {
+            version.extend_from_slice(&number.to_le_bytes());
+        }
+        version.extend_from_slice(entry.name.as_bytes());
+        let digest = ContentHasher::digest(&version);
+        let half = digest.first_chunk().copied().unwrap_or_default();
+        Self::new(u128::from_le_bytes(half))
     }
 
     /// Whether `name` is one that [`PartialName::new`] makes.
@@ -60,6 +76,7 @@ fn checksum(digits: &[u8]) -> [u8; CHECK_DIGITS] {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::{Kind, Time};
 
     #[test]
     fn our_partials_are_told_from_a_users_files() {
@@ -75,6 +92,29 @@ mod tests {
             b"blit",
         ] {
             assert!(!PartialName::recognises(foreign));
+        }
+    }
+
+    #[test]
+    fn each_version_of_a_file_has_its_own_partial() {
+        let name = |text: &'static [u8]| Name::new(text).unwrap();
+        let entry = |change: fn(&mut Entry)| {
+            let mut entry = Entry::new(name(b"f"), Kind::File);
+            change(&mut entry);
+            PartialName::of(&entry)
+        };
+        let first = entry(|_| ());
+        assert!(PartialName::recognises(first.name().as_bytes()));
+        assert_eq!(first, entry(|_| ()));
+        assert_eq!(first, entry(|entry| entry.identity.inode = 7));
+        let others: [fn(&mut Entry); 4] = [
+            |entry| entry.size = 1,
+            |entry| entry.modified = Time::new(0, 1),
+            |entry| entry.mode = 0o600,
+            |entry| entry.name = Name::new(*b"g").unwrap(),
+        ];
+        for other in others {
+            assert_ne!(first, entry(other));
         }
     }
 }

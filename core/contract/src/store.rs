@@ -122,6 +122,11 @@ pub trait Store: Debug + Send + Sync + 'static {
 
     /// Says how much room there is at the root.
     async fn usage(&self, cx: &Cx) -> Result<Usage>;
+
+    /// How many bytes an earlier writer for such an entry left at `path`; see [`WriteOptions::keep`].
+    async fn kept_bytes(&self, _cx: &Cx, _path: &RelPath, _entry: &Entry) -> Result<u64> {
+        Ok(0)
+    }
 }
 
 /// Conveniences for callers, never overridden.
@@ -347,6 +352,9 @@ pub struct WriteOptions {
     pub replace: Replace,
     /// What all writes have in common.
     pub policy: WritePolicy,
+    /// If the file is not finished, what was written is kept, hidden: the next writer for such an
+    /// entry at the same path begins with it. A store may be unable to; then nothing is kept.
+    pub keep: bool,
 }
 
 impl WriteOptions {
@@ -357,12 +365,20 @@ impl WriteOptions {
             entry,
             replace,
             policy,
+            keep: false,
         }
+    }
+
+    /// The same for a file that is kept if it is not finished.
+    #[must_use]
+    pub fn keeping(mut self) -> Self {
+        self.keep = true;
+        self
     }
 }
 
 /// A new file without a name. Several ranges may be written at a time; what is not written is a hole.
-/// Dropping it leaves nothing behind.
+/// Dropping it leaves nothing behind, unless [`WriteOptions::keep`] says otherwise.
 #[async_trait]
 pub trait Writer: Debug + Send + Sync {
     /// Writes `data` at `offset`.
@@ -370,6 +386,28 @@ pub trait Writer: Debug + Send + Sync {
 
     /// Reads back what was written, for verification.
     async fn read_back(&self, range: Range<u64>) -> Result<Bytes>;
+
+    /// The first run of data at or after `offset` that an earlier writer left here; `None` if there is
+    /// no more. Asked before the first write. Nothing is known of what such data is.
+    async fn kept(&self, _offset: u64) -> Result<Option<Extent>> {
+        Ok(None)
+    }
+
+    /// Takes back what is in `range`: it reads as zeros, and is a hole where the store can make one.
+    async fn clear(&self, range: Range<u64>) -> Result<()> {
+        const STEP_BYTES: usize = 1 << 20;
+        let zeros = Bytes::from_static(&[0; STEP_BYTES]);
+        let mut at = range.start;
+        while at < range.end {
+            let size = (range.end - at).min(STEP_BYTES as u64);
+            self.write_at(at, zeros.slice(..size as usize)).await?;
+            at += size;
+        }
+        Ok(())
+    }
+
+    /// Drops the file; nothing of it is kept.
+    async fn discard(self: Box<Self>) {}
 
     /// Sets the final length, applies the metadata and reads it back.
     async fn finish(self: Box<Self>, entry: Entry, attributes: Attributes) -> Result<Staged>;
@@ -381,7 +419,8 @@ pub trait Writer: Debug + Send + Sync {
     }
 }
 
-/// A whole file with its metadata, and no name yet. Dropping it leaves nothing behind.
+/// A whole file with its metadata, and no name yet. Dropping it leaves nothing behind, unless
+/// [`WriteOptions::keep`] says otherwise.
 #[derive(Debug)]
 #[non_exhaustive]
 pub struct Staged {

@@ -1,10 +1,13 @@
 //! Lanes: payloads inside the process, frames where they leave it.
 
 mod carried;
+mod changes;
 mod receive;
 mod send;
 
-pub(crate) use receive::LaneReceiver;
+pub(crate) use carried::{Piece, Pieces, broken, prove};
+pub(crate) use changes::Ledgers;
+pub(crate) use receive::{Arrival, LaneReceiver};
 pub(crate) use send::Lanes;
 
 /// How many lanes a session opens where payloads leave the process: enough that one that waits for

@@ -16,6 +16,7 @@ mod clock;
 mod digest;
 mod job;
 mod lane;
+mod metered;
 mod mover;
 mod overlap;
 mod pace;

@@ -22,6 +22,7 @@ use tokio::{
 use crate::{
     Half, HalfRole, Job, Options, Progress, Report, Stop,
     clock::{Clock, SystemClock},
+    metered::{Meter, Metered},
     overlap,
     pace::Pace,
     source::SourceRole,
@@ -74,7 +75,8 @@ pub(crate) async fn run_half(half: Half) -> Report {
     };
     let session = Arc::new(Session::new(wishes, Arc::new(SystemClock::default())));
     let started = session.clock.now();
-    let connection = half.connection;
+    let meter = Meter::default();
+    let connection = Box::new(Metered::new(half.connection, &meter));
     let mut roles = JoinSet::new();
     match half.role {
         HalfRole::Source(source) => {
@@ -88,6 +90,7 @@ pub(crate) async fn run_half(half: Half) -> Report {
         }
     }
     play(&session, roles).await;
+    session.note(|report| report.wire_bytes = meter.load(Ordering::Relaxed));
     session.end_report(started)
 }
 

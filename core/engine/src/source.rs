@@ -26,7 +26,7 @@ use tokio::{
 
 use crate::{
     Source, Top, channel,
-    lane::{LANES, Lanes},
+    lane::{LANES, Lanes, Ledgers},
     session::{Session, joined},
     spool::Spool,
 };
@@ -87,7 +87,8 @@ impl SourceRole {
         self.open(lanes, &mut outgoing, &mut incoming, &mut machine)
             .await?;
         let with_xattrs = self.session.options.preserve.xattrs;
-        let lanes = Lanes::open(cx, &*connection, lanes, with_xattrs).await?;
+        let ledgers = Arc::new(Ledgers::default());
+        let lanes = Lanes::open(cx, &*connection, lanes, (with_xattrs, &ledgers)).await?;
 
         let control = Arc::new(AsyncMutex::new(outgoing));
         let (needs, wanted) = mpsc::channel(NEEDS_QUEUE);
@@ -97,7 +98,7 @@ impl SourceRole {
         tasks.spawn(async move { lister.run(&listing_control).await });
         tasks.spawn(async move { sender.run(wanted).await });
         let settled = {
-            let listening = self.listen(&mut incoming, &mut machine, needs);
+            let listening = self.listen(&mut incoming, &mut machine, (needs, &ledgers));
             tokio::pin!(listening);
             loop {
                 tokio::select! {
@@ -151,7 +152,7 @@ impl SourceRole {
         &self,
         incoming: &mut channel::Receiver<Message>,
         machine: &mut Machine,
-        needs: mpsc::Sender<Diff>,
+        (needs, ledgers): (mpsc::Sender<Diff>, &Ledgers),
     ) -> Result<Spool<(blit_contract::RelPath, blit_contract::Entry)>> {
         let mut needs = Some(needs);
         let mut settled = Spool::default();
@@ -166,6 +167,7 @@ impl SourceRole {
                         }
                     }
                 }
+                Message::Ledger(part) => ledgers.add(part)?,
                 Message::NeedsDone => needs = None,
                 Message::Settled(entries) => {
                     for Settled { path, entry } in entries {

@@ -9,12 +9,14 @@ mod delete;
 mod expected;
 mod finish;
 mod judge;
+mod ledger;
 mod links;
 mod needs;
 mod receive;
 mod room;
 mod waiting;
 
+pub(crate) use ledger::Prepared;
 pub(crate) use needs::Needs;
 
 use std::{collections::HashSet, sync::Arc};
@@ -106,6 +108,9 @@ impl TargetRole {
         let mut tasks = JoinSet::new();
         let (committer, queue) = commit::committer(&site);
         tasks.spawn(committer);
+        if let Some(large) = site.needs.divert_large() {
+            tasks.spawn(ledger::prepare_all(Arc::clone(&site), large));
+        }
         let receiving = receive::Receiving::new(&site, queue);
         // Side by side: each may take some round trips.
         let lanes = (0..open.lanes).map(|_| connection.accept(cx));

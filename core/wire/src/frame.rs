@@ -24,6 +24,13 @@ pub enum Frame {
     FileStart(FileStart),
     /// Small files, whole.
     Pack(Answers<Carried>),
+    /// A run of blocks of the file that was started is as its ledger has them.
+    Same {
+        /// Where the first block begins, in bytes.
+        offset: u64,
+        /// How many bytes the run has.
+        bytes: u64,
+    },
 }
 
 /// Answers to needs, each beside the number of its need.

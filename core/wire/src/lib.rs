@@ -25,12 +25,13 @@ pub use codec::BadMessage;
 pub use frame::{Answers, Carried, FileSeal, FileStart, Frame};
 pub use framing::FrameBuffer;
 pub use limits::{
-    DATA_BYTES_MAX, LANES_MAX, LISTING_ENTRIES_MAX, NEEDS_MAX, PATH_NAMES_MAX, SETTLED_MAX,
-    VERSIONS,
+    BLOCK_BYTES, DATA_BYTES_MAX, LANES_MAX, LEDGER_BLOCKS_MAX, LEDGER_DIGESTS_MAX, LEDGERS_MAX,
+    LISTING_ENTRIES_MAX, NEEDS_MAX, PATH_NAMES_MAX, SETTLED_MAX, VERSIONS,
 };
 pub use machine::{Machine, Role, Violation};
 pub use message::{
-    Accept, Body, Hello, Message, Open, Payload, RangePart, Seal, Settled, Summary, Unsealed, Verb,
+    Accept, Body, Hello, Ledger, Message, Open, Payload, RangePart, Seal, Settled, Summary,
+    Unsealed, Verb,
 };
 pub use remote::{
     Access, Answer, Compare, Figures, LaneWishes, MaxDelete, Module, Place, Reply, Request,

@@ -9,6 +9,18 @@ pub const LISTING_ENTRIES_MAX: usize = 4_096;
 /// The most needs in one message.
 pub const NEEDS_MAX: usize = 1_024;
 
+/// The most digests in one part of a ledger: half a MiB.
+pub const LEDGER_DIGESTS_MAX: usize = 16_384;
+
+/// The most blocks in one ledger: 8 MiB of digests. In 32 KiB blocks that is a file of 8 GiB.
+pub const LEDGER_BLOCKS_MAX: usize = 262_144;
+
+/// The most ledgers whose file the source has not begun to send.
+pub const LEDGERS_MAX: usize = 8;
+
+/// How large the blocks of a ledger are: powers of two between these.
+pub const BLOCK_BYTES: std::ops::RangeInclusive<u64> = (32 << 10)..=(16 << 20);
+
 /// The most settled entries in one message.
 pub const SETTLED_MAX: usize = 4_096;
 

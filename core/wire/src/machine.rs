@@ -1,7 +1,7 @@
 //! The session as a state machine: which message is legal from whom, and when.
 
 use crate::{
-    LISTING_ENTRIES_MAX, Message, NEEDS_MAX, SETTLED_MAX, VERSIONS, Verb,
+    LEDGER_DIGESTS_MAX, LISTING_ENTRIES_MAX, Message, NEEDS_MAX, SETTLED_MAX, VERSIONS, Verb,
     message::{Accept, Hello},
 };
 
@@ -99,6 +99,10 @@ impl Machine {
                 self.from(Role::Target, "needs", !self.needs_are_over)?;
                 at_most(needs.len(), NEEDS_MAX, "needs")
             }
+            Message::Ledger(ledger) => {
+                self.from(Role::Target, "ledger", !self.needs_are_over)?;
+                at_most(ledger.digests.len(), LEDGER_DIGESTS_MAX, "ledger")
+            }
             Message::NeedsDone => {
                 self.from(Role::Target, "end of needs", !self.needs_are_over)?;
                 self.needs_are_over = true;
@@ -191,7 +195,7 @@ fn at_most(count: usize, max: usize, what: &'static str) -> Result<(), Violation
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{Open, Seal, Summary};
+    use crate::{Ledger, Open, Seal, Summary};
     use blit_contract::{EntryBatch, RelPath};
 
     fn hello() -> Message {
@@ -280,6 +284,32 @@ mod tests {
         assert_eq!(
             facing_an_open_target(Verb::Copy).receive(&Message::Settled(vec![])),
             Err(Violation::WrongPhase("settled"))
+        );
+    }
+
+    #[test]
+    fn a_ledger_comes_from_the_target_and_before_the_end_of_needs() {
+        let ledger = |digests| {
+            Message::Ledger(Ledger {
+                need: 1,
+                block_bytes: 1 << 16,
+                digests: vec![[0; 32]; digests],
+            })
+        };
+        assert_eq!(
+            facing_an_open_source(Verb::Copy).receive(&ledger(1)),
+            Err(Violation::WrongSide("ledger"))
+        );
+        let mut machine = facing_an_open_target(Verb::Copy);
+        machine.receive(&ledger(LEDGER_DIGESTS_MAX)).unwrap();
+        assert_eq!(
+            machine.receive(&ledger(LEDGER_DIGESTS_MAX + 1)),
+            Err(Violation::TooLarge("ledger"))
+        );
+        machine.receive(&Message::NeedsDone).unwrap();
+        assert_eq!(
+            machine.receive(&ledger(1)),
+            Err(Violation::WrongPhase("ledger"))
         );
     }
 

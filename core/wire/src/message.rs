@@ -25,6 +25,8 @@ pub enum Message {
     Accept(Accept),
     /// The first message both ways.
     Hello(Hello),
+    /// Target: what it has already of a file that it will need; comes before that need.
+    Ledger(Ledger),
     /// Source: some entries of one directory; parents before children.
     Listing(EntryBatch),
     /// Target: these are needed.
@@ -79,6 +81,19 @@ pub struct Open {
 pub struct Accept {
     /// The version that both speak from here on.
     pub version: u32,
+}
+
+/// The digests ([`blit_contract::ContentHasher`]) of blocks of a file that the target has already: of an
+/// older version, or of a transfer that was cut off. They only save the sending of what is equal; that a
+/// file is whole is proved by the digest of all of it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Ledger {
+    /// The number that the need for the file will have.
+    pub need: u64,
+    /// The size of every block but the last of the file.
+    pub block_bytes: u64,
+    /// The digests of the next blocks; the first part begins with the first block.
+    pub digests: Vec<[u8; 32]>,
 }
 
 /// The listing is complete.

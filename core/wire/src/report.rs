@@ -14,6 +14,10 @@ pub struct Report {
     pub ends: Ends,
     /// Bytes in the files that were copied.
     pub copied_bytes: u64,
+    /// Of these, the bytes that the target had already, and that did not cross.
+    pub matched_bytes: u64,
+    /// Bytes that crossed the connection for the session, both ways; none inside one process.
+    pub wire_bytes: u64,
     /// How the copied files moved, and how many each way.
     pub methods: BTreeMap<Method, u64>,
     /// What the target could not keep, and for how many entries.
@@ -54,6 +58,9 @@ impl Report {
     pub fn merge(&mut self, other: Self) {
         self.ends.merge(&other.ends);
         self.copied_bytes += other.copied_bytes;
+        self.matched_bytes += other.matched_bytes;
+        // Both sides count the same bytes; who lost the other may have counted fewer.
+        self.wire_bytes = self.wire_bytes.max(other.wire_bytes);
         for (method, count) in other.methods {
             *self.methods.entry(method).or_default() += count;
         }

@@ -6,6 +6,7 @@ use blit_contract::{Cx, Entry, Error, ErrorKind, Name, RelPath, Result, WritePol
 
 use crate::{
     error::{error, is_missing},
+    keep,
     place::{Place, Tree},
     sys::{Directory, Rename, Stat, StatKind, errno},
 };
@@ -62,10 +63,18 @@ pub(crate) fn empty_directory(
     place: &Place,
 ) -> Result<()> {
     let failed = |cause: io::Error| error("delete", &cause).at(path);
-    tree.changing(&place.directory, |directory| {
-        directory.remove_directory(&place.name)
-    })
-    .map_err(failed)?;
+    let remove = || {
+        tree.changing(&place.directory, |directory| {
+            directory.remove_directory(&place.name)
+        })
+    };
+    let removed = match remove() {
+        Err(cause) if cause.kind() == io::ErrorKind::DirectoryNotEmpty => {
+            keep::clear(place).and_then(|()| remove())
+        }
+        other => other,
+    };
+    removed.map_err(failed)?;
     if policy.backup {
         make_beneath(tree.backup().ok_or_else(no_backup)?, path).map_err(failed)?;
     }

@@ -15,6 +15,7 @@ mod config;
 mod delete;
 mod error;
 mod handles;
+mod keep;
 mod lent;
 mod list;
 mod meta;

@@ -28,7 +28,9 @@ pub(crate) fn batch(
     let mut files = Vec::with_capacity(staged.len());
     for one in staged {
         let (path, losses, digest) = (one.path.clone(), one.losses.clone(), one.digest);
-        let file = one.into_token::<StagedFile>()?;
+        let mut file = one.into_token::<StagedFile>()?;
+        // What cannot be published goes: after a failed barrier its pages may be lost, and yet be read.
+        file.unborn.keeps = false;
         files.push((path, losses, digest, file));
     }
     let unborn = files.iter().map(|(_, _, _, file)| &file.unborn);

@@ -15,17 +15,21 @@ use crate::{
 };
 
 /// The mode of a file that has a hidden name while it is written.
-const PARTIAL_MODE: u32 = 0o600;
+pub(crate) const PARTIAL_MODE: u32 = 0o600;
 
-/// A file being written: unnamed, or under a hidden name that goes when this is dropped.
+/// A file being written: unnamed, or under a hidden name that goes when this is dropped, unless it keeps.
 #[derive(Debug)]
 pub(crate) struct Unborn {
     pub(crate) file: Arc<File>,
     pub(crate) place: Place,
-    /// The hidden name, where unnamed files do not work.
-    partial: Option<Name>,
+    /// The hidden name, where unnamed files do not work, or the file is kept.
+    pub(crate) partial: Option<Name>,
     /// What it is as far as we know, without having asked.
-    have: Stat,
+    pub(crate) have: Stat,
+    /// It outlives its writer: what it is must be asked, and it stays when this is dropped.
+    pub(crate) keeps: bool,
+    /// It held something from the start.
+    pub(crate) is_taken_up: bool,
 }
 
 impl Unborn {
@@ -72,12 +76,14 @@ impl Unborn {
             place,
             partial,
             have,
+            keeps: false,
+            is_taken_up: false,
         }
     }
 
     /// Applies the metadata and reads it back.
     pub(crate) fn finish(
-        self,
+        mut self,
         path: &RelPath,
         entry: &Entry,
         attributes: &Attributes,
@@ -85,9 +91,15 @@ impl Unborn {
         replace: Replace,
     ) -> Result<Staged> {
         let failed = |cause| error("set metadata", &cause).at(path);
+        // What cannot be finished is not worth keeping.
+        let keeps = std::mem::take(&mut self.keeps);
+        if keeps && !policy.preserve.mode {
+            let mode = entry.mode & 0o777 & !sys::umask();
+            self.file.set_mode(mode).map_err(failed)?;
+        }
         // A new file has attributes only where its directory hands them down: usually there is
         // nothing to look for.
-        let inherits = self.place.directory.has_default_acl();
+        let inherits = keeps || self.place.directory.has_default_acl();
         let attributes = (inherits || !attributes.xattrs.is_empty()).then_some(attributes);
         let have = if inherits {
             self.file.stat().map_err(failed)?
@@ -99,6 +111,7 @@ impl Unborn {
             meta::apply(&object, have, entry, attributes, policy.preserve).map_err(failed)?;
         meta::refuse_losses(policy, &applied.losses, path)?;
         let size = applied.stat.size;
+        self.keeps = keeps;
         let token = StagedFile {
             unborn: self,
             stat: applied.stat,
@@ -135,6 +148,10 @@ impl Unborn {
 
 impl Drop for Unborn {
     fn drop(&mut self) {
+        // Without any content there is nothing to keep.
+        if self.keeps && self.file.next_data(0).is_ok_and(|data| data.is_some()) {
+            return;
+        }
         if let Some(partial) = &self.partial
             && let Err(cause) = self.place.directory.unlink(partial)
         {

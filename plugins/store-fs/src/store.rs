@@ -14,7 +14,7 @@ use futures_util::stream;
 use crate::{
     FsOptions, ancestry, change, delete,
     error::failed,
-    list,
+    keep, list,
     place::Tree,
     publish, read, reader, stage,
     sys::{self, Directory},
@@ -192,6 +192,15 @@ impl Store for FsStore {
                 None => tree.nearest_existing().and_then(|near| near.usage()),
             };
             usage.map_err(failed("look at the room"))
+        })
+        .await
+    }
+
+    async fn kept_bytes(&self, _cx: &Cx, path: &RelPath, entry: &Entry) -> Result<u64> {
+        let (path, entry) = (path.clone(), entry.clone());
+        self.run(move |tree| {
+            let place = tree.place(&path);
+            Ok(place.map_or(0, |place| keep::bytes(&place, &entry)))
         })
         .await
     }

@@ -4,6 +4,8 @@
 #[cfg(not(feature = "portable-sys"))]
 mod faults;
 #[cfg(not(feature = "portable-sys"))]
+mod keeping;
+#[cfg(not(feature = "portable-sys"))]
 mod linux;
 mod listing;
 #[cfg(not(feature = "portable-sys"))]

@@ -4,12 +4,12 @@ use std::{ops::Range, sync::Arc};
 
 use async_trait::async_trait;
 use blit_contract::{
-    Attributes, Entry, Error, ErrorKind, RelPath, Replace, Result, Staged, WriteOptions,
+    Attributes, Entry, Error, ErrorKind, Extent, RelPath, Replace, Result, Staged, WriteOptions,
     WritePolicy, Writer,
 };
 use bytes::Bytes;
 
-use crate::{error::error, place::Tree, stage::Unborn, store::blocking, sys::File};
+use crate::{error::error, keep, place::Tree, stage::Unborn, store::blocking, sys::File};
 
 /// A file without a name.
 #[derive(Debug)]
@@ -26,7 +26,15 @@ pub(crate) fn open(tree: &Tree, path: &RelPath, options: WriteOptions) -> Result
     let place = tree
         .place(path)
         .map_err(|cause| error("create", &cause).at(path))?;
-    let unborn = Unborn::create(tree, path, &options.entry, options.policy, place)?;
+    let (entry, policy) = (&options.entry, options.policy);
+    let kept = match options.keep {
+        true => keep::open(tree, path, entry, policy.preserve, &place)?,
+        false => None,
+    };
+    let unborn = match kept {
+        Some(kept) => kept,
+        None => Unborn::create(tree, path, entry, policy, place)?,
+    };
     // At its length from the start: file systems reserve room behind what is appended (XFS), and in
     // a file with holes that room would stay.
     unborn
@@ -67,6 +75,25 @@ impl Writer for FsWriter {
             Ok(data.into())
         })
         .await
+    }
+
+    async fn kept(&self, offset: u64) -> Result<Option<Extent>> {
+        if !self.unborn.is_taken_up {
+            return Ok(None);
+        }
+        let data = self.with(move |file| file.next_data(offset)).await?;
+        Ok(data.map(|data| Extent {
+            start: data.start,
+            end: data.end,
+        }))
+    }
+
+    async fn clear(&self, range: Range<u64>) -> Result<()> {
+        self.with(move |file| file.clear(range)).await
+    }
+
+    async fn discard(mut self: Box<Self>) {
+        self.unborn.keeps = false;
     }
 
     async fn finish(self: Box<Self>, entry: Entry, attributes: Attributes) -> Result<Staged> {

@@ -54,6 +54,11 @@ impl Content {
         self.size = size;
     }
 
+    /// Makes a hole of `range`, which lies inside the size.
+    pub(crate) fn clear(&mut self, range: Range<u64>) {
+        self.punch(range.start, range.end);
+    }
+
     /// The bytes of `range`, which lies inside the size; holes are zeros.
     pub(crate) fn read(&self, range: Range<u64>) -> Bytes {
         if let Some(slice) = self.slice_of_one_run(&range) {

@@ -1,25 +1,31 @@
 //! The store: its answers to the contract.
 
-use std::sync::{
-    Arc,
-    atomic::{AtomicU64, Ordering},
+use std::{
+    collections::HashMap,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
 };
 
 use async_trait::async_trait;
 use blit_contract::{
     Applied, Cx, Demands, Descriptor, Entry, EntryBatch, Error, ErrorKind, Identity, ListOptions,
-    MetaOp, Name, Published, ReadItem, ReadOptions, Reader, RelPath, Result, SmallFile, Staged,
-    Store, StoreCap, StoreCaps, Support, SyncScope, Usage, WriteOptions, WritePolicy, Writer,
+    MetaOp, Name, PartialName, Published, ReadItem, ReadOptions, Reader, RelPath, Result,
+    SmallFile, Staged, Store, StoreCap, StoreCaps, Support, SyncScope, Usage, WriteOptions,
+    WritePolicy, Writer,
 };
+use bytes::Bytes;
 use futures_core::stream::BoxStream;
 use parking_lot::{Mutex, MutexGuard};
 
 use crate::{
     Call, Faults, Operation,
+    content::Content,
     faults::Strike,
     list::Listing,
     space::Space,
-    tree::{self, Body, Node, Tree},
+    tree::{self, Body, File, Node, Tree},
 };
 
 pub(crate) static DESCRIPTOR: Descriptor =
@@ -54,12 +60,17 @@ pub struct MemStore {
     writable: bool,
 }
 
+/// Unfinished files by place and hidden name.
+type Kept = HashMap<(RelPath, Name), File>;
+
 /// What all views of one tree share.
 #[derive(Debug)]
 struct Shared {
     tree: Mutex<Tree>,
     space: Arc<Space>,
     faults: Mutex<Faults>,
+    /// What writers left, by place and hidden name.
+    kept: Mutex<Kept>,
     /// The record, once somebody wants one.
     calls: Mutex<Option<Vec<Call>>>,
 }
@@ -80,6 +91,7 @@ impl MemStore {
                 tree: Mutex::new(Tree::new(device)),
                 space: Arc::default(),
                 faults: Mutex::default(),
+                kept: Mutex::default(),
                 calls: Mutex::default(),
             }),
             root: RelPath::ROOT,
@@ -140,6 +152,33 @@ impl MemStore {
 
     pub(crate) fn tree(&self) -> MutexGuard<'_, Tree> {
         self.shared.tree.lock()
+    }
+
+    /// What writers left, by place and hidden name.
+    pub(crate) fn kept(&self) -> MutexGuard<'_, Kept> {
+        self.shared.kept.lock()
+    }
+
+    /// Where an unfinished file for `entry` is kept.
+    pub(crate) fn hidden(&self, path: &RelPath, entry: &Entry) -> (RelPath, Name) {
+        let place = self.names(path).into_iter().cloned().collect();
+        (place, PartialName::of(entry).name().clone())
+    }
+
+    /// The content of all unfinished files that are kept.
+    #[must_use]
+    pub fn kept_content(&self) -> Vec<Bytes> {
+        let kept = self.kept();
+        kept.values().map(|file| file.content.read_all()).collect()
+    }
+
+    /// Changes the content of all unfinished files that are kept, as somebody else would.
+    pub fn tamper(&self, change: impl Fn(&mut Vec<u8>)) {
+        for file in self.kept().values_mut() {
+            let mut bytes = file.content.read_all().to_vec();
+            change(&mut bytes);
+            file.content = Content::new(bytes.into());
+        }
     }
 
     pub(crate) fn space(&self) -> &Arc<Space> {
@@ -392,5 +431,11 @@ impl Store for MemStore {
     async fn usage(&self, cx: &Cx) -> Result<Usage> {
         cx.check()?;
         Ok(Usage::new(self.shared.space.bytes(), (0, u64::MAX)))
+    }
+
+    async fn kept_bytes(&self, _cx: &Cx, path: &RelPath, entry: &Entry) -> Result<u64> {
+        let kept = self.kept();
+        let file = kept.get(&self.hidden(path, entry));
+        Ok(file.map_or(0, |file| file.content.allocated()))
     }
 }

@@ -4,8 +4,8 @@ use std::ops::Range;
 
 use async_trait::async_trait;
 use blit_contract::{
-    Attributes, Durability, Entry, Error, ErrorKind, Published, RelPath, Replace, Result,
-    SmallFile, Staged, WriteOptions, WritePolicy, Writer,
+    Attributes, Durability, Entry, Error, ErrorKind, Extent, Name, Published, RelPath, Replace,
+    Result, SmallFile, Staged, WriteOptions, WritePolicy, Writer,
 };
 use bytes::Bytes;
 use parking_lot::Mutex;
@@ -47,16 +47,26 @@ impl MemStore {
         self.check_writable(options.policy, "open")?;
         self.begin(Operation::OpenWrite, path).await?;
         self.place(&mut self.tree(), path, "open")?;
-        let file = File {
-            content: Content::default(),
-            room: Room::new(self.space()),
-        };
+        let hidden = options.keep.then(|| self.hidden(path, &options.entry));
+        let kept = hidden.as_ref().and_then(|at| self.kept().remove(at));
+        let mut file = kept.unwrap_or_else(|| self.fresh());
+        if options.keep {
+            file.content.resize(options.entry.size);
+        }
         Ok(MemWriter {
             store: self.clone(),
             path: path.clone(),
             options,
             file: Mutex::new(file),
+            hidden,
         })
+    }
+
+    fn fresh(&self) -> File {
+        File {
+            content: Content::default(),
+            room: Room::new(self.space()),
+        }
     }
 
     fn staged(
@@ -138,6 +148,19 @@ pub(crate) struct MemWriter {
     path: RelPath,
     options: WriteOptions,
     file: Mutex<File>,
+    /// Where it is kept if it is not finished.
+    hidden: Option<(RelPath, Name)>,
+}
+
+impl Drop for MemWriter {
+    fn drop(&mut self) {
+        let file = std::mem::replace(self.file.get_mut(), self.store.fresh());
+        if let Some(hidden) = self.hidden.take()
+            && file.content.allocated() > 0
+        {
+            self.store.kept().insert(hidden, file);
+        }
+    }
 }
 
 #[async_trait]
@@ -167,14 +190,27 @@ impl Writer for MemWriter {
         Ok(after(strike, file.content.read(range)))
     }
 
-    async fn finish(self: Box<Self>, entry: Entry, attributes: Attributes) -> Result<Staged> {
+    async fn kept(&self, offset: u64) -> Result<Option<Extent>> {
+        Ok(self.file.lock().content.extent(offset))
+    }
+
+    async fn clear(&self, range: Range<u64>) -> Result<()> {
+        self.store.begin(Operation::Write, &self.path).await?;
+        self.file.lock().content.clear(range);
+        Ok(())
+    }
+
+    async fn discard(mut self: Box<Self>) {
+        self.hidden = None;
+    }
+
+    async fn finish(mut self: Box<Self>, entry: Entry, attributes: Attributes) -> Result<Staged> {
         self.store.begin(Operation::Finish, &self.path).await?;
-        let mut file = self.file.into_inner();
+        self.hidden = None;
+        let mut file = std::mem::replace(self.file.get_mut(), self.store.fresh());
         file.content.resize(entry.size);
         file.room.resize(file.content.allocated())?;
-        let staged = self
-            .store
-            .staged(self.path, file, self.options, &entry, attributes);
-        Ok(staged)
+        let (path, options) = (self.path.clone(), self.options.clone());
+        Ok(self.store.staged(path, file, options, &entry, attributes))
     }
 }

@@ -55,6 +55,12 @@ fn a_run_is_summed_up_in_one_line() {
         line(&trip, &copied),
         "Copied 1 204 files, 118 GiB in 4m 51s (415 MiB/s); 17 008 were already up to date."
     );
+    copied.matched_bytes = 100 << 30;
+    assert_eq!(
+        line(&trip, &copied),
+        "Copied 1 204 files, 118 GiB of which 100 GiB were there in 4m 51s (415 MiB/s); \
+         17 008 were already up to date."
+    );
     assert_eq!(
         line(&trip, &outcome(&[(EndState::Unchanged, 48_212)], 3_100)),
         "Nothing to do: 48 212 entries are already up to date (checked in 3.1 s)."

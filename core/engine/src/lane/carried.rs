@@ -11,18 +11,52 @@ use tokio::sync::{Mutex, mpsc};
 /// How many pieces of at most 1 MiB may wait for the disk.
 const PIECES_AHEAD: usize = 4;
 
-enum Piece {
+/// One piece of a file that arrives.
+#[derive(Debug)]
+pub(crate) enum Piece {
+    /// Data, and where it belongs.
     Data(u64, Bytes),
+    /// A range is as the ledger of the file has it.
+    Same(Range<u64>),
+    /// Nothing more comes.
     End(Result<FileSeal>),
+}
+
+/// The pieces of one file, in the order in which they arrive.
+#[derive(Debug)]
+pub(crate) struct Pieces(mpsc::Receiver<Piece>);
+
+impl Pieces {
+    /// The next piece.
+    ///
+    /// # Errors
+    /// `Unreachable` if the lane ended before the file did.
+    pub(crate) async fn next(&mut self) -> Result<Piece> {
+        let ended = || {
+            Error::new(ErrorKind::Unreachable, "receive")
+                .because("the lane ended in the middle of the file")
+        };
+        self.0.recv().await.ok_or_else(ended)
+    }
 }
 
 /// Where the lane puts what arrives. The reader may be gone: then it goes nowhere.
 #[derive(Debug)]
 pub(super) struct Feed(mpsc::Sender<Piece>);
 
+/// A way for the pieces of one file.
+pub(super) fn feed() -> (Feed, Pieces) {
+    let (feed, pieces) = mpsc::channel(PIECES_AHEAD);
+    (Feed(feed), Pieces(pieces))
+}
+
 impl Feed {
     pub(super) async fn data(&self, offset: u64, content: Bytes) {
         drop(self.0.send(Piece::Data(offset, content)).await);
+    }
+
+    pub(super) async fn same(&self, range: Range<u64>) {
+        drop(self.0.send(Piece::Same(range)).await);
     }
 
     pub(super) async fn end(&self, end: Result<FileSeal>) {
@@ -32,7 +66,7 @@ impl Feed {
 
 /// A file like `entry`, and where to put what arrives of it.
 pub(super) fn carried_file(entry: Entry) -> (Feed, Box<dyn Reader>) {
-    let (feed, pieces) = mpsc::channel(PIECES_AHEAD);
+    let (feed, pieces) = feed();
     let reader = CarriedFile {
         entry,
         arrived: Mutex::new(Arrived {
@@ -43,7 +77,7 @@ pub(super) fn carried_file(entry: Entry) -> (Feed, Box<dyn Reader>) {
             end: None,
         }),
     };
-    (Feed(feed), Box::new(reader))
+    (feed, Box::new(reader))
 }
 
 /// Reads from front to back what arrives.
@@ -59,7 +93,7 @@ impl std::fmt::Debug for CarriedFile {
 }
 
 struct Arrived {
-    pieces: mpsc::Receiver<Piece>,
+    pieces: Pieces,
     /// Data that nobody has read yet, and where it belongs.
     ahead: Option<(u64, Bytes)>,
     /// How far it has arrived.
@@ -72,8 +106,8 @@ impl Arrived {
     /// Waits until data is ahead, or the end is known.
     async fn fetch(&mut self, size: u64) -> Result<()> {
         while self.ahead.is_none() && self.end.is_none() {
-            match self.pieces.recv().await {
-                Some(Piece::Data(offset, content)) => {
+            match self.pieces.next().await? {
+                Piece::Data(offset, content) => {
                     let end = offset.saturating_add(content.len() as u64);
                     if offset < self.at || end > size {
                         return Err(broken("data out of its place"));
@@ -83,20 +117,14 @@ impl Arrived {
                     self.at = end;
                     self.ahead = Some((offset, content));
                 }
-                Some(Piece::End(Ok(seal))) => {
+                Piece::End(end) => {
+                    let seal = end?;
                     let mut hasher = std::mem::take(&mut self.hasher);
                     hasher.skip(size - self.at);
-                    if hasher.finish() != seal.digest {
-                        return Err(Error::new(ErrorKind::Corrupt, "receive")
-                            .because("it is not what the source read"));
-                    }
+                    prove(hasher, &seal)?;
                     self.end = Some(seal);
                 }
-                Some(Piece::End(Err(error))) => return Err(error),
-                None => {
-                    return Err(Error::new(ErrorKind::Unreachable, "receive")
-                        .because("the lane ended in the middle of the file"));
-                }
+                Piece::Same(_) => return Err(broken("what it has no ledger of")),
             }
         }
         Ok(())
@@ -113,7 +141,17 @@ impl Arrived {
     }
 }
 
-fn broken(what: &str) -> Error {
+/// Compares what arrived with what the source read.
+pub(crate) fn prove(hasher: ContentHasher, seal: &FileSeal) -> Result<[u8; 32]> {
+    let digest = hasher.finish();
+    if digest == seal.digest {
+        return Ok(digest);
+    }
+    Err(Error::new(ErrorKind::Corrupt, "receive").because("it is not what the source read"))
+}
+
+/// The source breaks the protocol about one file.
+pub(crate) fn broken(what: &str) -> Error {
     Error::new(ErrorKind::Invalid, "receive").because(format!("the source sent {what}"))
 }
 
@@ -216,6 +254,14 @@ mod tests {
             let error = reader.extent(0).await.unwrap_err();
             assert_eq!(error.kind(), ErrorKind::Invalid);
         }
+    }
+
+    #[tokio::test]
+    async fn nothing_is_the_same_as_in_a_ledger_that_was_never_sent() {
+        let (feed, reader) = carried_file(entry(4));
+        feed.same(0..4).await;
+        let error = reader.read(0..4).await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Invalid);
     }
 
     #[tokio::test]

@@ -3,13 +3,29 @@
 use std::sync::Arc;
 
 use blit_contract::{Diff, DiffKind, Error, ErrorKind, Result, SmallFile, Stream};
-use blit_wire::{Answers, Body, Carried, Frame, Payload};
+use blit_wire::{Answers, Body, Carried, FileStart, Frame, Payload};
 
-use super::carried::{Feed, carried_file};
+use super::carried::{Feed, Pieces, carried_file, feed};
 use crate::{
     channel::{self, Receiver},
-    target::Needs,
+    target::{Needs, Prepared},
 };
+
+/// What came over a lane.
+#[derive(Debug)]
+pub(crate) enum Arrival {
+    /// A file for which this side is prepared: it may come without what is here already.
+    Changes {
+        /// What was asked for.
+        diff: Diff,
+        /// What is ready for it.
+        prepared: Prepared,
+        /// What comes.
+        pieces: Pieces,
+    },
+    /// Anything else.
+    Payload(Payload),
+}
 
 /// One lane.
 #[derive(Debug)]
@@ -33,10 +49,10 @@ impl LaneReceiver {
         }))
     }
 
-    /// The next payload; `None` at the end.
-    pub(crate) async fn recv(&mut self) -> Result<Option<Payload>> {
+    /// What comes next; `None` at the end.
+    pub(crate) async fn recv(&mut self) -> Result<Option<Arrival>> {
         match self {
-            Self::Local(receiver) => receiver.recv_object().await,
+            Self::Local(receiver) => Ok(receiver.recv_object().await?.map(Arrival::Payload)),
             Self::Remote(lane) => lane.recv().await,
         }
     }
@@ -52,7 +68,7 @@ pub(crate) struct RemoteLane {
 }
 
 impl RemoteLane {
-    async fn recv(&mut self) -> Result<Option<Payload>> {
+    async fn recv(&mut self) -> Result<Option<Arrival>> {
         loop {
             let Some(frame) = self.frames.recv().await? else {
                 return match self.feed {
@@ -62,18 +78,57 @@ impl RemoteLane {
             };
             match (frame, &mut self.feed) {
                 (Frame::Data { offset, content }, Some(feed)) => feed.data(offset, content).await,
+                (Frame::Same { offset, bytes }, Some(feed)) => {
+                    feed.same(offset..offset.saturating_add(bytes)).await;
+                }
                 (Frame::FileEnd(end), Some(_)) => {
                     if let Some(feed) = self.feed.take() {
                         feed.end(end).await;
                     }
                 }
-                (Frame::Data { .. } | Frame::FileEnd(_), None) => {
+                (Frame::Data { .. } | Frame::FileEnd(_) | Frame::Same { .. }, None) => {
                     return Err(violation("data of no file"));
                 }
                 (_, Some(_)) => return Err(violation("a file without an end")),
-                (frame, None) => return self.payload(frame).map(Some),
+                (Frame::FileStart(start), None) => return self.start(start).map(Some),
+                (frame, None) => return Ok(Some(Arrival::Payload(self.payload(frame)?))),
             }
         }
+    }
+
+    /// A file begins, or could not be opened.
+    fn start(&mut self, start: FileStart) -> Result<Arrival> {
+        let (mut diff, prepared) = self.asked(start.need, DiffKind::Content)?;
+        let item = start.item;
+        let reader = match (start.entry, prepared) {
+            (Ok(entry), Some(prepared)) => {
+                must_match(&diff, &entry)?;
+                if entry.size != diff.entry.size {
+                    return Err(violation("a file of another size than was asked for"));
+                }
+                diff.entry = entry;
+                let (feed, pieces) = feed();
+                self.feed = Some(feed);
+                return Ok(Arrival::Changes {
+                    diff,
+                    prepared,
+                    pieces,
+                });
+            }
+            (Ok(entry), None) => {
+                must_match(&diff, &entry)?;
+                diff.entry = entry;
+                let (feed, reader) = carried_file(diff.entry.clone());
+                self.feed = Some(feed);
+                Ok(reader)
+            }
+            (Err(error), _) => Err(error),
+        };
+        Ok(Arrival::Payload(Payload {
+            item,
+            reason: start.reason,
+            body: Body::File(diff, reader),
+        }))
     }
 
     fn payload(&mut self, frame: Frame) -> Result<Payload> {
@@ -95,20 +150,6 @@ impl RemoteLane {
                 });
                 let body = Body::Digests(answers.collect::<Result<_>>()?);
                 (given.item, given.reason, body)
-            }
-            Frame::FileStart(start) => {
-                let mut diff = self.needed(start.need, DiffKind::Content)?;
-                let reader = match start.entry {
-                    Ok(entry) => {
-                        must_match(&diff, &entry)?;
-                        diff.entry = entry;
-                        let (feed, reader) = carried_file(diff.entry.clone());
-                        self.feed = Some(feed);
-                        Ok(reader)
-                    }
-                    Err(error) => Err(error),
-                };
-                (start.item, start.reason, Body::File(diff, reader))
             }
             _ => return Err(violation("a frame of an unknown kind")),
         };
@@ -133,8 +174,13 @@ impl RemoteLane {
 
     /// What was asked for under that number: nothing else is ever taken.
     fn needed(&self, need: u64, kind: DiffKind) -> Result<Diff> {
+        self.asked(need, kind).map(|(diff, _)| diff)
+    }
+
+    /// The same with what is ready for it.
+    fn asked(&self, need: u64, kind: DiffKind) -> Result<(Diff, Option<Prepared>)> {
         match self.needs.take(need) {
-            Some(diff) if diff.kind == kind => Ok(diff),
+            Some((diff, prepared)) if diff.kind == kind => Ok((diff, prepared)),
             Some(_) => Err(violation("an answer of another kind than was asked for")),
             None => Err(violation("an answer to what was not asked")),
         }

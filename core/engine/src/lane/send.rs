@@ -1,11 +1,14 @@
 //! The source's end of lanes.
 
+use std::sync::Arc;
+
 use blit_contract::{
     Attributes, Connection, ContentHasher, Cx, Diff, Reader, Result, SmallFile, StreamKind,
 };
 use blit_wire::{Answers, Body, Carried, DATA_BYTES_MAX, FileSeal, FileStart, Frame, Payload};
 use tokio::sync::{Mutex, mpsc};
 
+use super::changes::{self, Known, Ledgers};
 use crate::{
     channel::{self, Sender},
     mover::next_data,
@@ -28,7 +31,7 @@ impl Lanes {
         cx: &Cx,
         connection: &dyn Connection,
         count: u32,
-        with_xattrs: bool,
+        (with_xattrs, ledgers): (bool, &Arc<Ledgers>),
     ) -> Result<Self> {
         let (give_back, free) = mpsc::channel(count.max(1) as usize);
         // Side by side: each may take some round trips.
@@ -40,6 +43,7 @@ impl Lanes {
                 LaneSender::Remote(RemoteLane {
                     frames: channel::sender(&mut stream, false)?,
                     with_xattrs,
+                    ledgers: Arc::clone(ledgers),
                 })
             };
             drop(give_back.try_send(lane));
@@ -103,6 +107,7 @@ impl LaneSender {
 pub(crate) struct RemoteLane {
     frames: Sender<Frame>,
     with_xattrs: bool,
+    ledgers: Arc<Ledgers>,
 }
 
 impl RemoteLane {
@@ -124,6 +129,7 @@ impl RemoteLane {
                 self.frames.send(frame).await
             }
             Body::File(diff, reader) => {
+                let ledger = self.ledgers.take(diff.id);
                 let (reader, entry) = match reader {
                     Ok(reader) => (Some(reader), Ok(diff.entry)),
                     Err(error) => (None, Err(error)),
@@ -137,7 +143,7 @@ impl RemoteLane {
                 };
                 self.frames.send(Frame::FileStart(start)).await?;
                 match reader {
-                    Some(reader) => self.file(cx, &*reader, size).await,
+                    Some(reader) => self.file(cx, &*reader, size, ledger).await,
                     None => Ok(()),
                 }
             }
@@ -158,6 +164,7 @@ impl RemoteLane {
         let mut batch = Vec::new();
         let mut bytes = 0;
         for (diff, answer) in answers {
+            self.ledgers.take(diff.id);
             let answer = answer.map(|file| Carried {
                 entry: file.entry,
                 attributes: file.attributes,
@@ -188,8 +195,17 @@ impl RemoteLane {
     }
 
     /// Sends what is in a file, and whether it stayed what it was.
-    async fn file(&mut self, cx: &Cx, reader: &dyn Reader, size: u64) -> Result<()> {
-        let sent = self.content(cx, reader, size).await?;
+    async fn file(
+        &mut self,
+        cx: &Cx,
+        reader: &dyn Reader,
+        size: u64,
+        ledger: Option<Known>,
+    ) -> Result<()> {
+        let sent = match ledger {
+            None => self.content(cx, reader, size).await?,
+            Some(ledger) => changes::send(&mut self.frames, cx, reader, size, &ledger).await?,
+        };
         let end = match sent {
             Ok(digest) => seal(reader, digest, self.with_xattrs).await,
             Err(error) => Err(error),

@@ -164,6 +164,11 @@ impl Store for Subtree {
         found.map_err(|error| self.told(error))
     }
 
+    async fn kept_bytes(&self, cx: &Cx, path: &RelPath, entry: &Entry) -> Result<u64> {
+        let kept = self.whole.kept_bytes(cx, &self.inner(path), entry).await;
+        kept.map_err(|error| self.told(error))
+    }
+
     async fn read_batch(
         &self,
         cx: &Cx,

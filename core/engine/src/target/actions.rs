@@ -82,9 +82,11 @@ impl Actions {
         // Counted when it is known, not when it is done: who is asked about deletions reads it.
         for action in &actions {
             action.count(site);
-            if let Action::Need(diff) = action
-                && let Some(stop) = site.room.lock().add(diff)
-            {
+            let Action::Need(diff) = action else {
+                continue;
+            };
+            let kept_bytes = site.needs.kept_bytes(&*site.store, diff).await;
+            if let Some(stop) = site.room.lock().add(diff, kept_bytes) {
                 site.session.stop(stop);
                 return site.session.cx.check();
             }

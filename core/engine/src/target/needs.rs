@@ -8,15 +8,26 @@ use std::{
     },
 };
 
-use blit_contract::{Diff, Result};
+use blit_contract::{Diff, DiffKind, Result, Store};
 use blit_wire::{Message, NEEDS_MAX};
 use parking_lot::Mutex;
-use tokio::sync::{Mutex as AsyncMutex, Notify, futures::Notified};
+use tokio::sync::{Mutex as AsyncMutex, Notify, futures::Notified, mpsc};
 
+use super::Prepared;
 use crate::{channel, session::Session};
 
 /// So many names in the paths of one message, of 255 bytes each, fit into a frame.
 const NAMES_MAX: usize = 16_384;
+
+/// What was asked for, and what is ready for it.
+type Asked = (Diff, Option<Prepared>);
+
+/// How many large files wait until this side is prepared for them.
+const LARGE_QUEUE: usize = 1_024;
+
+/// Files from this size on are sent without what the target has already, and are kept if they are cut off.
+/// What is lost with a smaller one takes less time than a look at what there is.
+pub(super) const LARGE_BYTES_MIN: u64 = 16 << 20;
 
 /// Asks the source, and counts what is outstanding.
 #[derive(Debug)]
@@ -27,7 +38,9 @@ pub(crate) struct Needs {
     draining: AtomicBool,
     /// What was asked of a source in another process, by number: only that is taken from it. `None` in
     /// this process, where needs come back with their answers.
-    asked: Option<Mutex<HashMap<u64, Diff>>>,
+    asked: Option<Mutex<HashMap<u64, Asked>>>,
+    /// Where large files go before they are asked for; gone once nothing more is needed.
+    large: Mutex<Option<mpsc::Sender<Diff>>>,
     next_id: AtomicU64,
     /// Told whenever something comes to its end.
     changed: Notify,
@@ -43,6 +56,7 @@ impl Needs {
             control,
             session,
             asked: (!as_objects).then(Mutex::default),
+            large: Mutex::default(),
             next_id: AtomicU64::new(1),
             outstanding: AtomicU64::new(0),
             draining: AtomicBool::new(false),
@@ -57,7 +71,17 @@ impl Needs {
         }
         let count = diffs.len() as u64;
         self.outstanding.fetch_add(count, Ordering::AcqRel);
-        self.send(diffs).await
+        let large = self.large.lock().clone();
+        let Some(large) = large else {
+            return self.send(diffs).await;
+        };
+        let (first, rest): (Vec<_>, Vec<_>) = diffs.into_iter().partition(is_large);
+        self.send(rest).await?;
+        for diff in first {
+            // A closed queue means that whoever prepares has failed, which it reports itself.
+            drop(large.send(diff).await);
+        }
+        Ok(())
     }
 
     /// Asks for something else, or once more, in the place of what was asked before.
@@ -65,7 +89,48 @@ impl Needs {
         if diff.attempt == 0 {
             self.session.progress.want(&diff);
         }
-        self.send(vec![diff]).await
+        let large = self.large.lock().clone();
+        let plain = match large {
+            // Whoever asks instead must not wait for others who do: without a place in the queue it is
+            // asked for like a small file.
+            Some(large) if is_large(&diff) => match large.try_send(diff) {
+                Ok(()) => return Ok(()),
+                Err(full) => full.into_inner(),
+            },
+            _ => diff,
+        };
+        self.send(vec![plain]).await
+    }
+
+    /// From now on large files of a source in another process come out of the answer: whoever takes one
+    /// prepares for it and then asks for it.
+    pub(super) fn divert_large(&self) -> Option<mpsc::Receiver<Diff>> {
+        self.asked.as_ref()?;
+        let (large, diverted) = mpsc::channel(LARGE_QUEUE);
+        *self.large.lock() = Some(large);
+        Some(diverted)
+    }
+
+    /// How many bytes an earlier session left of a file.
+    pub(super) async fn kept_bytes(&self, store: &dyn Store, diff: &Diff) -> u64 {
+        if self.passes_objects() || !is_large(diff) {
+            return 0;
+        }
+        let kept = store.kept_bytes(&self.session.cx, &diff.path, &diff.entry);
+        kept.await.unwrap_or_default()
+    }
+
+    /// A number for a need.
+    pub(super) fn next_id(&self) -> u64 {
+        self.next_id.fetch_add(1, Ordering::Relaxed)
+    }
+
+    /// Asks for a file for which this side may be prepared.
+    pub(super) async fn ask_prepared(&self, diff: Diff, prepared: Option<Prepared>) -> Result<()> {
+        if let Some(asked) = &self.asked {
+            asked.lock().insert(diff.id, (diff.clone(), prepared));
+        }
+        self.say(Message::Needs(vec![diff])).await
     }
 
     async fn send(&self, mut diffs: Vec<Diff>) -> Result<()> {
@@ -75,8 +140,8 @@ impl Needs {
             if let Some(asked) = &self.asked {
                 let mut asked = asked.lock();
                 for diff in &mut batch {
-                    diff.id = self.next_id.fetch_add(1, Ordering::Relaxed);
-                    asked.insert(diff.id, diff.clone());
+                    diff.id = self.next_id();
+                    asked.insert(diff.id, (diff.clone(), None));
                 }
             }
             self.say(Message::Needs(batch)).await?;
@@ -89,8 +154,8 @@ impl Needs {
         self.asked.is_none()
     }
 
-    /// What was asked for by that number and is not answered yet.
-    pub(crate) fn take(&self, id: u64) -> Option<Diff> {
+    /// What was asked for by that number and is not answered yet, and what is ready for it.
+    pub(crate) fn take(&self, id: u64) -> Option<Asked> {
         self.asked.as_ref()?.lock().remove(&id)
     }
 
@@ -132,8 +197,15 @@ impl Needs {
 
     /// Tells the source that nothing more will be needed.
     pub(crate) async fn finish(&self) -> Result<()> {
+        *self.large.lock() = None;
         self.say(Message::NeedsDone).await
     }
+}
+
+/// Whether this side prepares for the file before it asks for it. What is asked for again, because something
+/// went wrong, comes whole.
+fn is_large(diff: &Diff) -> bool {
+    diff.kind == DiffKind::Content && diff.attempt == 0 && diff.entry.size >= LARGE_BYTES_MIN
 }
 
 /// How many of `diffs` fit into one message; at least one.

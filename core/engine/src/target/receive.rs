@@ -1,5 +1,6 @@
 //! Takes what crosses the lanes, and stages it.
 
+mod changes;
 mod ranges;
 
 use std::sync::Arc;
@@ -23,7 +24,7 @@ use super::{
 };
 use crate::{
     digest,
-    lane::LaneReceiver,
+    lane::{Arrival, LaneReceiver},
     mover::{Step, Transform},
     session::joined,
 };
@@ -58,16 +59,16 @@ impl Receiving {
     }
 
     /// Takes payloads until the lane ends.
-    pub(super) async fn run(self, mut payloads: LaneReceiver) -> Result<()> {
+    pub(super) async fn run(self, mut lane: LaneReceiver) -> Result<()> {
         let mut writers = JoinSet::new();
-        while let Some(payload) = payloads.recv().await? {
+        while let Some(arrival) = lane.recv().await? {
             let place = Arc::clone(&self.places)
                 .acquire_owned()
                 .await
                 .map_err(|error| Error::new(ErrorKind::Bug, "write").with_source(error))?;
             let taker = self.taker.clone();
             writers.spawn(async move {
-                let done = taker.take(payload.item, payload.body).await;
+                let done = taker.arrive(arrival).await;
                 drop(place);
                 done
             });
@@ -90,6 +91,20 @@ struct Taker {
 }
 
 impl Taker {
+    async fn arrive(&self, arrival: Arrival) -> Result<()> {
+        match arrival {
+            Arrival::Changes {
+                diff,
+                prepared,
+                pieces,
+            } => {
+                let staged = changes::take(&self.site, &diff, prepared, pieces).await;
+                self.hand_on(diff, staged).await
+            }
+            Arrival::Payload(payload) => self.take(payload.item, payload.body).await,
+        }
+    }
+
     async fn take(&self, item: u64, body: Body) -> Result<()> {
         match body {
             Body::Attributes(answers) => self.attributes(answers).await,

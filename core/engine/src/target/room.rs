@@ -31,9 +31,10 @@ impl Room {
 
     /// Adds what `diff` needs. Answers why to stop once it cannot fit any more.
     ///
-    /// What is replaced counts as free: its room comes back when its batch is committed. So this
-    /// never stops what might fit; what does not fit after all is found when it is written.
-    pub(super) fn add(&mut self, diff: &Diff) -> Option<Stop> {
+    /// What is replaced counts as free: its room comes back when its batch is committed. What an earlier
+    /// session left of the file has its room already. So this never stops what might fit; what does not fit
+    /// after all is found when it is written.
+    pub(super) fn add(&mut self, diff: &Diff, kept_bytes: u64) -> Option<Stop> {
         let is_shared = self.shares_blocks_with == Some(diff.entry.identity.device);
         if diff.kind != DiffKind::Content || is_shared {
             return None;
@@ -45,7 +46,7 @@ impl Room {
         let size = diff.entry.allocated.min(diff.entry.size);
         self.needed_bytes = self
             .needed_bytes
-            .saturating_add(size.saturating_sub(replaced));
+            .saturating_add(size.saturating_sub(replaced.saturating_add(kept_bytes)));
         (self.needed_bytes > self.free_bytes).then_some(Stop::NoRoom {
             needed_bytes: self.needed_bytes,
             free_bytes: self.free_bytes,

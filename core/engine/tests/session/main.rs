@@ -7,6 +7,7 @@
 
 mod copy;
 mod faults;
+mod ledger;
 mod mirror;
 mod moves;
 mod promises;

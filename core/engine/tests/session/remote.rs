@@ -1,11 +1,17 @@
 //! Sessions whose two roles talk in bytes, as a client and a daemon do.
 
-use std::{collections::HashMap, sync::Arc};
+use std::{
+    collections::{HashMap, VecDeque},
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+};
 
 use blit_contract::{
-    Cancel, Connection, Cx, Demands, EndState, Entry, ErrorKind, Event, Limits, NoHistory, Peer,
-    PeerInfo, RelPath, Result, Select, Selection, SessionGrant, Store, Stream, StreamKind,
-    TransportCaps,
+    Cancel, Chunk, Connection, Cx, Demands, EndState, Entry, Error, ErrorKind, Event, Limits,
+    NoHistory, Peer, PeerInfo, RecvStream, RelPath, Result, Select, Selection, SendStream,
+    SessionGrant, Store, Stream, StreamKind, TransportCaps,
 };
 use blit_engine::{
     AlwaysYes, Answer, Asked, Confirm, HalfRole, MaxDelete, NobodyThere, Options, Playing,
@@ -20,9 +26,86 @@ use tokio::sync::mpsc;
 
 use crate::support::{self, OneByOne, path, tree};
 
+/// What crosses between the two: counted, and cut off after so many bytes.
+#[derive(Debug)]
+pub(crate) struct Wire {
+    crossed: AtomicU64,
+    cut_after: u64,
+}
+
+impl Wire {
+    pub(crate) fn cut_after(bytes: u64) -> Arc<Self> {
+        let crossed = AtomicU64::new(0);
+        Arc::new(Self {
+            crossed,
+            cut_after: bytes,
+        })
+    }
+
+    pub(crate) fn whole() -> Arc<Self> {
+        Self::cut_after(u64::MAX)
+    }
+
+    pub(crate) fn crossed(&self) -> u64 {
+        self.crossed.load(Ordering::Relaxed)
+    }
+
+    fn pass(&self, bytes: u64) -> Result<()> {
+        if self.crossed.fetch_add(bytes, Ordering::Relaxed) + bytes < self.cut_after {
+            return Ok(());
+        }
+        Err(Error::new(ErrorKind::Unreachable, "pass").because("the wire is cut"))
+    }
+}
+
 /// A connection that carries bytes only, as one that leaves the process.
 #[derive(Debug)]
-struct BytesOnly(Box<dyn Connection>);
+struct BytesOnly(Box<dyn Connection>, Arc<Wire>);
+
+impl BytesOnly {
+    fn stream(&self, stream: Stream) -> Stream {
+        let wire = || Arc::clone(&self.1);
+        let Stream { id, send, recv } = stream;
+        let send = send.map(|half| Box::new(Watched(half, wire())) as Box<dyn SendStream>);
+        let recv = recv.map(|half| Box::new(Watched(half, wire())) as Box<dyn RecvStream>);
+        Stream { id, send, recv }
+    }
+}
+
+#[derive(Debug)]
+struct Watched<T: ?Sized>(Box<T>, Arc<Wire>);
+
+#[async_trait::async_trait]
+impl SendStream for Watched<dyn SendStream> {
+    async fn send(&mut self, chunks: &mut VecDeque<Chunk>) -> Result<u64> {
+        let sent = self.0.send(chunks).await?;
+        self.1.pass(sent)?;
+        Ok(sent)
+    }
+    async fn flush(&mut self) -> Result<()> {
+        self.0.flush().await
+    }
+    async fn finish(&mut self) -> Result<()> {
+        self.1.pass(0)?;
+        self.0.finish().await
+    }
+    fn reset(&mut self, code: u32) {
+        self.0.reset(code);
+    }
+}
+
+#[async_trait::async_trait]
+impl RecvStream for Watched<dyn RecvStream> {
+    async fn recv(&mut self, bytes_max: usize) -> Result<Option<Chunk>> {
+        let received = self.0.recv(bytes_max).await?;
+        self.1
+            .pass(received.as_ref().map_or(0, Chunk::size_bytes))?;
+        Ok(received)
+    }
+    fn stop(&mut self, code: u32) {
+        self.0.stop(code);
+    }
+}
 
 #[async_trait::async_trait]
 impl Connection for BytesOnly {
@@ -39,10 +122,11 @@ impl Connection for BytesOnly {
         self.0.peer()
     }
     async fn open(&self, cx: &Cx, kind: StreamKind) -> Result<Stream> {
-        self.0.open(cx, kind).await
+        Ok(self.stream(self.0.open(cx, kind).await?))
     }
     async fn accept(&self, cx: &Cx) -> Result<Option<Stream>> {
-        self.0.accept(cx).await
+        let stream = self.0.accept(cx).await?;
+        Ok(stream.map(|stream| self.stream(stream)))
     }
     async fn close(&self, code: u32) -> Result<()> {
         self.0.close(code).await
@@ -57,10 +141,16 @@ struct Daemon {
     requests: Box<dyn Connection>,
     sessions: Sessions,
     info: PeerInfo,
+    wire: Arc<Wire>,
 }
 
 impl Daemon {
     fn with(store: Arc<dyn Store>) -> Arc<Self> {
+        Self::behind(store, Wire::whole())
+    }
+
+    /// The same, whose sessions go over this wire.
+    fn behind(store: Arc<dyn Store>, wire: Arc<Wire>) -> Arc<Self> {
         let (requests, arriving) = blit_transport_mem::pair();
         let sessions = Sessions::default();
         let begun = Arc::clone(&sessions);
@@ -73,6 +163,7 @@ impl Daemon {
             requests,
             sessions,
             info: PeerInfo::default(),
+            wire,
         })
     }
 }
@@ -86,11 +177,9 @@ async fn serve(stream: Stream, store: Arc<dyn Store>, sessions: Sessions) {
     };
     let id = [7; 16];
     let (ours, theirs) = blit_transport_mem::pair();
-    sessions.lock().insert(id, Box::new(BytesOnly(theirs)));
-    let grant = SessionGrant {
-        id,
-        offers: Vec::new(),
-    };
+    sessions.lock().insert(id, theirs);
+    let offers = Vec::new();
+    let grant = SessionGrant { id, offers };
     asked.reply(Reply::Session(grant)).await.unwrap();
     let store = Subtree::at(store, session.place.path);
     let role = match session.role {
@@ -104,7 +193,7 @@ async fn serve(stream: Stream, store: Arc<dyn Store>, sessions: Sessions) {
         role,
         terms: session.terms,
         select: None,
-        connection: Box::new(BytesOnly(ours)),
+        connection: Box::new(BytesOnly(ours, Wire::whole())),
         planner: Arc::new(OneByOne),
         history: Arc::new(NoHistory),
         cancel: Cancel::default(),
@@ -123,37 +212,45 @@ impl Peer for Daemon {
         self.requests.open(cx, StreamKind::TwoWay).await
     }
     async fn session(&self, _cx: &Cx, grant: &SessionGrant) -> Result<Box<dyn Connection>> {
-        Ok(self.sessions.lock().remove(&grant.id).unwrap())
+        let connection = self.sessions.lock().remove(&grant.id).unwrap();
+        Ok(Box::new(BytesOnly(connection, Arc::clone(&self.wire))))
     }
 }
 
 /// Who holds which tree.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Way {
+pub(crate) enum Way {
     Pull,
     Push,
 }
 
-const BOTH: [Way; 2] = [Way::Pull, Way::Push];
+pub(crate) const BOTH: [Way; 2] = [Way::Pull, Way::Push];
 
-struct Run {
-    options: Options,
+pub(crate) struct Run {
+    pub(crate) options: Options,
     confirm: Arc<dyn Confirm>,
     at: RelPath,
+    pub(crate) wire: Arc<Wire>,
 }
 
 impl Run {
-    fn new(verb: Verb) -> Self {
+    pub(crate) fn new(verb: Verb) -> Self {
         let mut options = Options::new(verb);
         options.items = true;
         Self {
             options,
             confirm: Arc::new(AlwaysYes),
             at: RelPath::ROOT,
+            wire: Wire::whole(),
         }
     }
 
-    async fn go(self, way: Way, source: &MemStore, target: &MemStore) -> (Report, Vec<Event>) {
+    pub(crate) async fn go(
+        self,
+        way: Way,
+        source: &MemStore,
+        target: &MemStore,
+    ) -> (Report, Vec<Event>) {
         let (there, role): (Arc<dyn Store>, _) = match way {
             Way::Push => {
                 let source = Source {
@@ -178,7 +275,7 @@ impl Run {
             all
         });
         let report = blit_engine::run_remote(RemoteJob {
-            peer: Daemon::with(there),
+            peer: Daemon::behind(there, self.wire),
             place: Place {
                 module: "m".to_owned(),
                 path: self.at,

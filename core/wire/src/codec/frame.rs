@@ -44,6 +44,10 @@ fn body(frame: &Frame) -> Body {
             offset: *offset,
             content: content.clone(),
         }),
+        Frame::Same { offset, bytes } => Body::Same(proto::Same {
+            offset: *offset,
+            bytes: *bytes,
+        }),
         Frame::Digests(given) => Body::Digests(proto::DigestAnswers {
             item: given.item,
             reason: given.reason.to_owned(),
@@ -105,14 +109,17 @@ fn to_frame(body: Body) -> Decoded<Frame> {
         Body::Pack(given) => Frame::Pack(to_answers(given)?),
         Body::Data(data) => {
             at_most(data.content.len(), DATA_BYTES_MAX, "a piece of data")?;
-            let end = data.offset.checked_add(data.content.len() as u64);
-            let is_possible = end.is_some_and(|end| i64::try_from(end).is_ok());
-            if !is_possible || data.content.is_empty() {
-                return Err(BadMessage::Unknown("a piece of data"));
-            }
+            must_be_a_range(data.offset, data.content.len() as u64, "a piece of data")?;
             Frame::Data {
                 offset: data.offset,
                 content: data.content,
+            }
+        }
+        Body::Same(same) => {
+            must_be_a_range(same.offset, same.bytes, "what is the same")?;
+            Frame::Same {
+                offset: same.offset,
+                bytes: same.bytes,
             }
         }
         Body::Digests(given) => Frame::Digests(to_digests(given)?),
@@ -127,6 +134,15 @@ fn to_frame(body: Body) -> Decoded<Frame> {
             },
         }),
     })
+}
+
+/// A range that some file may have, and that is not empty.
+fn must_be_a_range(offset: u64, bytes: u64, what: &'static str) -> Decoded<()> {
+    let end = offset.checked_add(bytes);
+    match end.is_some_and(|end| i64::try_from(end).is_ok()) && bytes > 0 {
+        true => Ok(()),
+        false => Err(BadMessage::Unknown(what)),
+    }
 }
 
 fn to_answers(given: proto::Answers) -> Decoded<Answers<Carried>> {
@@ -177,4 +193,32 @@ fn to_file_end(end: proto::FileEnd) -> Decoded<Result<FileSeal, Error>> {
 
 fn to_digest(bytes: &Bytes) -> Decoded<[u8; 32]> {
     <[u8; 32]>::try_from(&**bytes).map_err(|_| BadMessage::Unknown("a digest"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn same(offset: u64, bytes: u64) -> Result<Frame, BadMessage> {
+        let frame = Frame::Same { offset, bytes }.to_frame();
+        Frame::from_frame(frame.slice(4..))
+    }
+
+    #[test]
+    fn what_is_the_same_is_a_range_that_a_file_can_have() {
+        let last = i64::MAX as u64;
+        for (offset, bytes) in [(0, 1), (5, 9), (last - 1, 1)] {
+            let Ok(Frame::Same {
+                offset: at,
+                bytes: size,
+            }) = same(offset, bytes)
+            else {
+                panic!("{offset} {bytes}");
+            };
+            assert_eq!((at, size), (offset, bytes));
+        }
+        for (offset, bytes) in [(0, 0), (last, 1), (1, u64::MAX), (u64::MAX, 2)] {
+            assert!(same(offset, bytes).is_err(), "{offset} {bytes}");
+        }
+    }
 }

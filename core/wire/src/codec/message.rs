@@ -9,9 +9,10 @@ use super::{
     nouns::{entry, path, to_entry, to_path},
 };
 use crate::{
-    LISTING_ENTRIES_MAX, Message, NEEDS_MAX, SETTLED_MAX, Seal, Settled, Summary, Unsealed, Verb,
+    BLOCK_BYTES, LEDGER_DIGESTS_MAX, LISTING_ENTRIES_MAX, Message, NEEDS_MAX, SETTLED_MAX, Seal,
+    Settled, Summary, Unsealed, Verb,
     framing::framed,
-    message::{Accept, Hello, Open},
+    message::{Accept, Hello, Ledger, Open},
     proto::{self, message::Body},
 };
 
@@ -46,6 +47,11 @@ fn body(message: &Message) -> Body {
             directory: Some(path(&batch.directory)),
             entries: batch.entries.iter().map(entry).collect(),
             last: batch.last,
+        }),
+        Message::Ledger(ledger) => Body::Ledger(proto::Ledger {
+            need: ledger.need,
+            block_bytes: ledger.block_bytes,
+            digests: ledger.digests.concat().into(),
         }),
         Message::Needs(diffs) => Body::Needs(proto::Needs {
             needs: diffs.iter().map(need).collect(),
@@ -96,6 +102,7 @@ fn to_message(body: Body) -> Decoded<Message> {
                     .collect::<Decoded<_>>()?,
             )
         }
+        Body::Ledger(ledger) => Message::Ledger(to_ledger(&ledger)?),
         Body::NeedsDone(_) => Message::NeedsDone,
         Body::Open(open) => Message::Open(Open {
             verb: to_verb(open.verb())?,
@@ -135,6 +142,21 @@ fn to_listing(listing: proto::Listing) -> Decoded<EntryBatch> {
         .collect::<Decoded<_>>()?;
     batch.last = listing.last;
     Ok(batch)
+}
+
+fn to_ledger(ledger: &proto::Ledger) -> Decoded<Ledger> {
+    const DIGEST_BYTES: usize = 32;
+    let (digests, rest) = ledger.digests.as_chunks::<DIGEST_BYTES>();
+    at_most(digests.len(), LEDGER_DIGESTS_MAX, "a ledger")?;
+    let is_size = ledger.block_bytes.is_power_of_two() && BLOCK_BYTES.contains(&ledger.block_bytes);
+    if !is_size || digests.is_empty() || !rest.is_empty() {
+        return Err(BadMessage::Unknown("a ledger"));
+    }
+    Ok(Ledger {
+        need: ledger.need,
+        block_bytes: ledger.block_bytes,
+        digests: digests.to_vec(),
+    })
 }
 
 fn need(diff: &Diff) -> proto::Need {
@@ -183,5 +205,56 @@ pub(super) fn to_verb(verb: proto::Verb) -> Decoded<Verb> {
         proto::Verb::Mirror => Ok(Verb::Mirror),
         proto::Verb::Move => Ok(Verb::Move),
         proto::Verb::Unspecified => Err(BadMessage::Unknown("the verb")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const FEWEST: u64 = *BLOCK_BYTES.start();
+
+    fn ledger(block_bytes: u64, digests: usize) -> Ledger {
+        Ledger {
+            need: 7,
+            block_bytes,
+            digests: vec![[3; 32]; digests],
+        }
+    }
+
+    fn crossed(sent: Ledger) -> Result<Message, BadMessage> {
+        let frame = Message::Ledger(sent).to_frame();
+        Message::from_frame(frame.slice(4..))
+    }
+
+    #[test]
+    fn a_ledger_crosses_as_it_is() {
+        for size in [FEWEST, FEWEST * 2, *BLOCK_BYTES.end()] {
+            let sent = ledger(size, LEDGER_DIGESTS_MAX);
+            let Ok(Message::Ledger(received)) = crossed(sent.clone()) else {
+                panic!("{size} was refused");
+            };
+            assert_eq!(received, sent);
+        }
+    }
+
+    #[test]
+    fn a_ledger_with_impossible_blocks_or_too_many_is_refused() {
+        for size in [0, 1, FEWEST / 2, FEWEST + 1, BLOCK_BYTES.end() * 2, 1 << 63] {
+            let refused = crossed(ledger(size, 1)).unwrap_err();
+            assert_eq!(refused, BadMessage::Unknown("a ledger"), "{size}");
+        }
+        let refused = crossed(ledger(FEWEST, LEDGER_DIGESTS_MAX + 1)).unwrap_err();
+        assert_eq!(refused, BadMessage::TooLarge("a ledger"));
+        let refused = crossed(ledger(FEWEST, 0)).unwrap_err();
+        assert_eq!(refused, BadMessage::Unknown("a ledger"));
+        for size in [1, 31, 33] {
+            let ragged = proto::Ledger {
+                need: 1,
+                block_bytes: FEWEST,
+                digests: vec![0; size].into(),
+            };
+            assert!(to_ledger(&ragged).is_err(), "{size}");
+        }
     }
 }

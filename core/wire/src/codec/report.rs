@@ -42,6 +42,8 @@ pub(super) fn report(report: &Report) -> proto::Report {
         deletions_withheld: report.deletions_withheld,
         differences: report.differences,
         uncarried: report.uncarried,
+        matched_bytes: report.matched_bytes,
+        wire_bytes: report.wire_bytes,
         sealed: report.sealed,
         root_created: report.root_created,
         changed_anything: report.changed_anything,
@@ -79,6 +81,8 @@ pub(super) fn to_report(ended: proto::Report) -> Decoded<Report> {
     report.deletions_withheld = ended.deletions_withheld;
     report.differences = ended.differences;
     report.uncarried = ended.uncarried;
+    report.matched_bytes = ended.matched_bytes;
+    report.wire_bytes = ended.wire_bytes;
     report.sealed = ended.sealed;
     report.root_created = ended.root_created;
     report.changed_anything = ended.changed_anything;

@@ -222,6 +222,20 @@ impl Directory {
         Ok(File::new(fd))
     }
 
+    /// Whether files that outlive their writer can be made and found safely.
+    pub(crate) fn can_keep() -> bool {
+        true
+    }
+
+    /// Opens a partial that somebody left, to write on in it.
+    pub(crate) fn open_partial(&self, name: &Name) -> io::Result<File> {
+        let flags = OFlags::RDWR | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
+        let fd = call(Site("open_partial"), || {
+            rustix::fs::openat(&self.fd, os(name), flags, Mode::empty())
+        })?;
+        Ok(File::new(fd))
+    }
+
     /// Gives a file without a name its name, which must not exist.
     pub(crate) fn link_unnamed(&self, file: &File, name: &Name) -> io::Result<()> {
         if LINKS_BY_DESCRIPTOR.load(Ordering::Relaxed) {

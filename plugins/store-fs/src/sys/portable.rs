@@ -133,6 +133,15 @@ impl Directory {
         Ok(File::new(file))
     }
 
+    /// The standard library cannot open a file without following a link: nothing is kept.
+    pub(crate) fn can_keep() -> bool {
+        false
+    }
+
+    pub(crate) fn open_partial(&self, _name: &Name) -> io::Result<File> {
+        Err(io::ErrorKind::Unsupported.into())
+    }
+
     pub(crate) fn link_unnamed(&self, _file: &File, _name: &Name) -> io::Result<()> {
         Err(io::ErrorKind::Unsupported.into())
     }
@@ -299,6 +308,14 @@ impl File {
     pub(crate) fn next_data(&self, offset: u64) -> io::Result<Option<Range<u64>>> {
         let size = self.stat()?.size;
         Ok((offset < size).then_some(offset..size))
+    }
+
+    pub(crate) fn clear(&self, _range: Range<u64>) -> io::Result<()> {
+        Err(io::ErrorKind::Unsupported.into())
+    }
+
+    pub(crate) fn lock(&self) -> io::Result<()> {
+        Err(io::ErrorKind::Unsupported.into())
     }
 
     pub(crate) fn sync(&self) -> io::Result<()> {

@@ -9,14 +9,14 @@ use std::{
 use blit_contract::Time;
 use bytes::Bytes;
 use rustix::{
-    fs::{Gid, Mode, SeekFrom, Uid, XattrFlags},
+    fs::{FallocateFlags, Gid, Mode, SeekFrom, Uid, XattrFlags},
     io::Errno,
 };
 
 use super::{
     Ids, Stat, c_name,
     faults::{Site, call, length},
-    modified, split_names, stat,
+    lock, modified, split_names, stat,
 };
 
 /// The most that the attributes of one entry may hold together.
@@ -119,6 +119,34 @@ impl File {
             rustix::fs::seek(&self.0, SeekFrom::Hole(start))
         })?;
         Ok(Some(start..end))
+    }
+
+    /// Makes a hole of `range`; where that does not work, writes zeros.
+    pub(crate) fn clear(&self, range: Range<u64>) -> io::Result<()> {
+        let flags = FallocateFlags::PUNCH_HOLE | FallocateFlags::KEEP_SIZE;
+        let bytes = range.end.saturating_sub(range.start);
+        match call(Site("punch_hole"), || {
+            rustix::fs::fallocate(&self.0, flags, range.start, bytes)
+        }) {
+            Err(Errno::OPNOTSUPP | Errno::NOSYS) => self.write_zeros(range),
+            other => Ok(other?),
+        }
+    }
+
+    fn write_zeros(&self, range: Range<u64>) -> io::Result<()> {
+        let zeros = vec![0; 1 << 20];
+        let mut at = range.start;
+        while at < range.end {
+            let size = (range.end - at).min(zeros.len() as u64);
+            self.write_at(&zeros[..size as usize], at)?;
+            at += size;
+        }
+        Ok(())
+    }
+
+    /// Locks the file as ours, without waiting.
+    pub(crate) fn lock(&self) -> io::Result<()> {
+        Ok(lock(Site("lock_partial"), self.0.as_fd())?)
     }
 
     pub(crate) fn sync(&self) -> io::Result<()> {
