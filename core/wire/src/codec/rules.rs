@@ -43,7 +43,7 @@ pub(super) fn to_rules(rules: Option<proto::Rules>) -> Decoded<Rules> {
         return Ok(Rules::default());
     };
     let moment = |time: Option<proto::Time>| time.map(|time| to_time(Some(time))).transpose();
-    Ok(Rules {
+    let rules = Rules {
         anchor: at_place(ANCHORS, rules.anchor, "the anchor of rules")?,
         exclude: to_patterns(&rules.exclude)?,
         include: to_patterns(&rules.include)?,
@@ -54,6 +54,11 @@ pub(super) fn to_rules(rules: Option<proto::Rules>) -> Decoded<Rules> {
             modified_min: moment(rules.modified_min)?,
             modified_max: moment(rules.modified_max)?,
         },
+    };
+    // Where rules begin that choose nothing is nowhere.
+    Ok(match rules.is_empty() {
+        true => Rules::default(),
+        false => rules,
     })
 }
 
