@@ -6,9 +6,11 @@ mod slug;
 
 use std::fmt;
 
-use serde::Serialize;
+use blit_events::Failure;
 
 use crate::exit::Exit;
+
+pub(crate) use blit_events::Changed;
 
 pub(crate) use contract::{cause_of, from_contract, from_registry, internal, slug_of};
 pub use slug::Slug;
@@ -32,18 +34,6 @@ pub(crate) struct UserError {
     /// What was changed, for programs.
     pub(crate) changed: Changed,
     exit: Option<Exit>,
-}
-
-/// What a failed run changed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, schemars::JsonSchema)]
-#[serde(rename_all = "lowercase")]
-pub(crate) enum Changed {
-    /// Nothing at all.
-    Nothing,
-    /// Something; what is there is complete.
-    Some,
-    /// Nobody can say.
-    Unknown,
 }
 
 impl UserError {
@@ -134,6 +124,21 @@ pub(crate) fn to_user_error(report: &eyre::Report) -> UserError {
     let first = chain.next().map(ToString::to_string).unwrap_or_default();
     let error = UserError::new(Slug::RunFailed, first).changed(Changed::Unknown);
     chain.fold(error, |error, cause| error.cause(cause.to_string()))
+}
+
+impl From<&UserError> for Failure {
+    fn from(error: &UserError) -> Self {
+        Self {
+            code: error.slug.name(),
+            exit: error.exit().code(),
+            message: error.message.clone(),
+            cause: error.cause.clone(),
+            state: error.state.clone(),
+            changed: error.changed,
+            next: error.next.clone(),
+            help: format!("errors/{}", error.slug.name()),
+        }
+    }
 }
 
 #[cfg(test)]

@@ -13,7 +13,6 @@ mod ask;
 mod commands;
 mod complete;
 mod errors;
-mod events;
 mod filter;
 mod job_id;
 mod listing;
@@ -35,4 +34,5 @@ pub use events::schema;
 pub use run::main;
 
 use blit_config::{exit, units};
+use blit_events as events;
 use blit_history as history;

@@ -29,7 +29,24 @@ const LAYERS: &[Layer] = &[
     layer("core/host", &["core/contract", "sdk/abi"]),
     layer("sdk/rust", &["core/contract", "sdk/abi"]),
     layer("core/filter", &["core/contract", "core/wire"]),
-    layer("core/engine", &["core/contract", "core/plan", "core/wire"]),
+    layer("core/clock", &["core/contract"]),
+    layer("core/spool", &["core/contract"]),
+    layer("core/subtree", &["core/contract"]),
+    layer(
+        "core/events",
+        &["core/config", "core/contract", "core/lanes"],
+    ),
+    layer(
+        "core/engine",
+        &[
+            "core/clock",
+            "core/contract",
+            "core/plan",
+            "core/spool",
+            "core/subtree",
+            "core/wire",
+        ],
+    ),
     layer(
         "core/control",
         &["core/config", "core/contract", "core/lanes", "core/wire"],

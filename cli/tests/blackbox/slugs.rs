@@ -68,7 +68,7 @@ provoked! {
     path_not_found: PathNotFound by typed::absent,
     path_overlap: PathOverlap by typed::into_itself,
     path_twice: PathTwice by typed::one_name_twice,
-    perm_dest: PermDest by trees::unwritable,
+    permission_at_the_target: PermDest by trees::unwritable,
     perm_immutable: PermImmutable by trees::immutable,
     perm_readonly_on_a_mount: PermReadonly by volumes::read_only,
     perm_source: PermSource by trees::unreadable,

@@ -209,7 +209,7 @@ fn a_mirror_deletes_nothing_in_an_excluded_directory_of_an_extra_one() {
         ..without_logs(Verb::Mirror)
     };
     let target = "d/, d/e.log/, d/e.log/f/, d/e.log/f/x = 1, d/e.log/y = 2";
-    keeps("", Some(target), &[all.clone()]);
+    keeps("", Some(target), std::slice::from_ref(&all));
     keeps("a = 3", Some(target), &[all]);
 }
 
@@ -257,8 +257,8 @@ fn a_mirror_deletes_an_extra_name_of_a_file_that_gets_only_another_time() {
     };
     for extra in ["a", "z"] {
         let target = format!("m = 1, {extra} = m");
-        keeps("m = 1 at 5", Some(&target), &[plain.clone()]);
-        keeps("m = 1 at 5", Some(&target), &[backup.clone()]);
+        keeps("m = 1 at 5", Some(&target), std::slice::from_ref(&plain));
+        keeps("m = 1 at 5", Some(&target), std::slice::from_ref(&backup));
     }
 }
 

@@ -23,6 +23,7 @@ mod name;
 mod partial;
 mod planner;
 mod policy;
+mod select;
 mod store;
 mod transport;
 
@@ -41,9 +42,10 @@ pub use planner::{
     Diff, DiffKind, History, Method, NoHistory, Outcome, PlanCx, Planner, Sample, Work, WorkItem,
 };
 pub use policy::{Durability, Preserve, Replace, WritePolicy};
+pub use select::{ListOptions, Select, Selection};
 pub use store::{
-    Extent, ListOptions, Published, ReadItem, ReadOptions, Reader, Select, Selection, SmallFile,
-    Staged, Store, StoreExt, SyncScope, Usage, WriteOptions, Writer,
+    Extent, Published, ReadItem, ReadOptions, Reader, SmallFile, Staged, Store, StoreExt,
+    SyncScope, Usage, WriteOptions, Writer,
 };
 #[cfg(unix)]
 pub use transport::FdLease;

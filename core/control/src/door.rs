@@ -15,8 +15,8 @@ use tokio::{
 use tokio_rustls::TlsAcceptor;
 
 use crate::{
+    arrival::{Arrived, LaneArrival, Secured},
     limits::Limits,
-    server::{Arrived, LaneArrival, Secured},
 };
 
 /// From the first byte to a proved key.

@@ -9,6 +9,7 @@
 #![forbid(unsafe_code)]
 #![deny(missing_docs)]
 
+mod arrival;
 mod audit;
 mod client;
 mod door;
@@ -24,6 +25,7 @@ mod server;
 mod stream;
 mod tls;
 
+pub use arrival::{LaneSocket, VerifiedPeer};
 pub use audit::{AuditEvent, AuditFlaw, AuditLog, Verified, verify as verify_audit};
 pub use client::{Client, ConnectError, join, knock};
 pub use door::{Admission, Door};
@@ -32,7 +34,7 @@ pub use invitation::{Invitation, InvitationError, Invitations};
 pub use local::{LocalClient, LocalServer, Manage, socket_of, sockets};
 pub use peers::{KnownPeer, Peers, PeersError};
 pub use probe::{Probe, probe};
-pub use server::{Arrivals, LaneOpening, LaneSocket, Server, VerifiedPeer};
+pub use server::{Arrivals, LaneOpening, Server};
 
 /// What the administrator and the daemon of this machine say to each other.
 pub mod management {

@@ -2,7 +2,6 @@
 
 use std::{
     io,
-    net::{IpAddr, SocketAddr},
     pin::Pin,
     sync::Arc,
     task::{Context, Poll},
@@ -11,23 +10,15 @@ use std::{
 
 use async_trait::async_trait;
 use blit_contract::Stream;
-use blit_lanes::{LANE_EXPORTER_LABEL, LaneKeys, PREFACE, Secret};
 use futures_core::Stream as Incoming;
-use tokio::{
-    io::{AsyncRead, AsyncWrite, ReadBuf},
-    net::TcpStream,
-    sync::mpsc,
-    time::timeout,
-};
-use tokio_rustls::{TlsAcceptor, server::TlsStream};
-use tonic::{
-    Request, Response, Status, Streaming,
-    transport::{Server as GrpcServer, server::Connected},
-};
+use tokio::{sync::mpsc, time::timeout};
+use tokio_rustls::TlsAcceptor;
+use tonic::{Request, Response, Status, Streaming, transport::Server as GrpcServer};
 
 use crate::{
-    Admission, Door, Identity, Invitations, NodeId,
-    limits::{HALF_OPEN_MAX, HalfOpen, Limits},
+    Admission, Door, Identity, Invitations, LaneSocket, NodeId, VerifiedPeer,
+    arrival::{LaneArrival, Secured, take_lanes},
+    limits::{HALF_OPEN_MAX, Limits},
     proto::{
         JoinReply, JoinRequest, KnockReply, KnockRequest, Opening, Piece,
         link_server::{Link, LinkServer},
@@ -37,57 +28,13 @@ use crate::{
         CONNECTION_WINDOW_BYTES, CallRecv, CallSend, KEEP_ALIVE, MESSAGE_BYTES_MAX, PIECES_AHEAD,
         STREAM_WINDOW_BYTES,
     },
-    tls::{self, ALPN, ALPN_LANE, ALPN_PAIR, EXPORTER_LABEL, LANES_EXPORTER_LABEL, exported},
+    tls,
 };
 
 /// How long a call may take to say what it is for.
 const OPENING_WAIT: Duration = Duration::from_secs(5);
 
 const STREAMS_MAX: u32 = 64;
-
-/// A key that was proved in a TLS handshake, and the connection that it was proved on. Only this module
-/// makes one.
-#[derive(Debug, Clone)]
-pub struct VerifiedPeer {
-    id: NodeId,
-    exporter: [u8; 32],
-    secret: Secret,
-    address: SocketAddr,
-    local: SocketAddr,
-    pairs: bool,
-}
-
-impl VerifiedPeer {
-    /// Whose key it is.
-    #[must_use]
-    pub fn id(&self) -> NodeId {
-        self.id
-    }
-
-    /// Where it came from.
-    #[must_use]
-    pub fn address(&self) -> SocketAddr {
-        self.address
-    }
-
-    /// Where it came to.
-    #[must_use]
-    pub fn local(&self) -> SocketAddr {
-        self.local
-    }
-
-    /// What both ends of the connection can name, and nobody between them.
-    #[must_use]
-    pub fn binding(&self) -> [u8; 32] {
-        self.exporter
-    }
-
-    /// The keys of the lanes of a session that this connection asked for.
-    #[must_use]
-    pub fn lane_keys(&self, session: &[u8; 16]) -> LaneKeys {
-        LaneKeys::derive(&self.secret, session)
-    }
-}
 
 /// What a stream of a session is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -96,27 +43,6 @@ pub struct LaneOpening {
     pub session: [u8; 16],
     /// Whether it is one that the daemon's side opens.
     pub reverse: bool,
-}
-
-/// A socket that wants to be a lane, and has not said of which session.
-#[derive(Debug)]
-pub enum LaneSocket {
-    /// Nobody between the two ends can read it.
-    Encrypted {
-        /// The socket.
-        socket: Box<TlsStream<TcpStream>>,
-        /// Whose key was proved on it.
-        peer: NodeId,
-        /// What its two ends can name, for the hello.
-        binding: [u8; 32],
-    },
-    /// Anybody between the two ends can read it.
-    Clear {
-        /// The socket.
-        socket: TcpStream,
-        /// Where it came from.
-        address: SocketAddr,
-    },
 }
 
 /// Who takes what arrives, and decides who may.
@@ -241,31 +167,6 @@ impl Server {
     }
 }
 
-/// A socket that wants to be a lane, and its place among those that have not proved themselves.
-pub(crate) struct LaneArrival {
-    pub(crate) socket: LaneSocket,
-    pub(crate) from: IpAddr,
-    pub(crate) limits: Arc<Limits>,
-    pub(crate) place: HalfOpen,
-}
-
-/// Hands sockets over as long as doors are open.
-async fn take_lanes(mut lanes: mpsc::Receiver<LaneArrival>, arrivals: Arc<dyn Arrivals>) {
-    while let Some(arrival) = lanes.recv().await {
-        let arrivals = Arc::clone(&arrivals);
-        tokio::spawn(async move {
-            if !arrivals.lane_socket(arrival.socket).await {
-                arrival
-                    .limits
-                    .failed(arrival.from, std::time::Instant::now());
-            }
-            drop(arrival.place);
-        });
-    }
-    // No door any more: the connections that are there go on.
-    std::future::pending::<()>().await;
-}
-
 /// What is done about those who may not come.
 #[derive(Clone)]
 struct Refusals {
@@ -277,7 +178,7 @@ impl Refusals {
     /// Counts it, tells of it, and answers.
     fn refuse(&self, peer: &VerifiedPeer, wish: &'static str, answer: Status) -> Status {
         self.limits
-            .failed(peer.address.ip(), std::time::Instant::now());
+            .failed(peer.address().ip(), std::time::Instant::now());
         self.arrivals.refused(peer, wish);
         answer
     }
@@ -293,112 +194,10 @@ impl Incoming for Arriving {
     }
 }
 
-/// A connection whose other end has proved a key.
-pub(crate) struct Secured {
-    socket: TlsStream<TcpStream>,
-    peer: VerifiedPeer,
-}
-
-/// What a connection turns out to be.
-pub(crate) enum Arrived {
-    Control(Box<Secured>),
-    Lane(LaneSocket),
-}
-
-impl Arrived {
-    pub(crate) async fn accept(tcp: TcpStream, acceptor: &TlsAcceptor) -> io::Result<Self> {
-        tcp.set_nodelay(true)?;
-        let (address, local) = (tcp.peer_addr()?, tcp.local_addr()?);
-        let mut first = [0];
-        tcp.peek(&mut first).await?;
-        if first[0] == PREFACE[0] {
-            let socket = tcp;
-            return Ok(Self::Lane(LaneSocket::Clear { socket, address }));
-        }
-        let socket = acceptor.accept(tcp).await?;
-        let (_, connection) = socket.get_ref();
-        let alpn = connection.alpn_protocol();
-        let pairs = match alpn {
-            Some(alpn) if alpn == ALPN || alpn == ALPN_LANE => false,
-            Some(alpn) if alpn == ALPN_PAIR => true,
-            _ => return Err(io::Error::other("it speaks something else")),
-        };
-        let certificate = connection
-            .peer_certificates()
-            .and_then(<[_]>::first)
-            .ok_or_else(|| io::Error::other("it shows no key"))?;
-        let id = NodeId::of_certificate(certificate).map_err(io::Error::other)?;
-        if alpn == Some(ALPN_LANE) {
-            return Ok(Self::Lane(LaneSocket::Encrypted {
-                binding: exported(connection, LANE_EXPORTER_LABEL)?,
-                socket: Box::new(socket),
-                peer: id,
-            }));
-        }
-        let peer = VerifiedPeer {
-            id,
-            exporter: exported(connection, EXPORTER_LABEL)?,
-            secret: Secret::new(exported(connection, LANES_EXPORTER_LABEL)?),
-            address,
-            local,
-            pairs,
-        };
-        Ok(Self::Control(Box::new(Secured { socket, peer })))
-    }
-}
-
-impl Connected for Secured {
-    type ConnectInfo = VerifiedPeer;
-
-    fn connect_info(&self) -> VerifiedPeer {
-        self.peer.clone()
-    }
-}
-
-impl AsyncRead for Secured {
-    fn poll_read(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        buffer: &mut ReadBuf<'_>,
-    ) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.socket).poll_read(cx, buffer)
-    }
-}
-
-impl AsyncWrite for Secured {
-    fn poll_write(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        bytes: &[u8],
-    ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.socket).poll_write(cx, bytes)
-    }
-
-    fn poll_write_vectored(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        bytes: &[io::IoSlice<'_>],
-    ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.socket).poll_write_vectored(cx, bytes)
-    }
-
-    fn is_write_vectored(&self) -> bool {
-        self.socket.is_write_vectored()
-    }
-
-    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.socket).poll_flush(cx)
-    }
-
-    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.socket).poll_shutdown(cx)
-    }
-}
-
 /// Whose call it is: the one door through which every call comes.
 fn verified<T>(request: &Request<T>, pairs: bool) -> Result<VerifiedPeer, Status> {
     let peer = request.extensions().get::<VerifiedPeer>();
-    let peer = peer.filter(|peer| peer.pairs == pairs);
+    let peer = peer.filter(|peer| peer.pairs() == pairs);
     peer.cloned()
         .ok_or_else(|| Status::unauthenticated("this cannot be called here"))
 }
@@ -474,11 +273,15 @@ impl Pairing for PairingService {
         if name.len() > 255 {
             return Err(Status::invalid_argument("that name is too long"));
         }
-        let redeemed =
-            self.invitations
-                .redeem(&invitation, &proof, &peer.exporter, &peer.id, &self.own_id);
+        let redeemed = self.invitations.redeem(
+            &invitation,
+            &proof,
+            &peer.binding(),
+            &peer.id(),
+            &self.own_id,
+        );
         if let Err(error) = redeemed {
-            tracing::warn!(peer = %peer.id.short(), %error, "refused to pair");
+            tracing::warn!(peer = %peer.id().short(), %error, "refused to pair");
             let answer = "that invitation is wrong, used or older than 15 minutes";
             let answer = Status::permission_denied(answer);
             return Err(self.refusals.refuse(&peer, "pair", answer));

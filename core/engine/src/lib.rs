@@ -12,20 +12,16 @@
 #![deny(missing_docs)]
 
 mod channel;
-mod clock;
 mod digest;
 mod job;
 mod lane;
 mod metered;
 mod mover;
 mod overlap;
-mod pace;
 mod progress;
 mod remote;
 mod session;
 mod source;
-mod spool;
-mod stall;
 mod target;
 
 pub use blit_wire::{

@@ -13,7 +13,7 @@ use std::{collections::HashSet, ops::Range, time::Duration};
 use blit_contract::{Cost, Cx, ErrorKind, History, Method, Reader, Result, Writer};
 use parking_lot::Mutex;
 
-use crate::pace::Pace;
+use blit_clock::Pace;
 
 /// What an end of a copy offers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -8,10 +8,9 @@ mod client;
 mod request;
 mod serve;
 mod store;
-mod subtree;
 
+pub use blit_subtree::Subtree;
 pub use client::{RemoteJob, run_remote};
 pub use request::{Asked, ask_status};
 pub use serve::{Ended, Playing, answer_with_store};
 pub use store::RemoteStore;
-pub use subtree::Subtree;

@@ -8,6 +8,7 @@ use std::{
     time::Duration,
 };
 
+use blit_clock::{Clock, Pace, StallDetector, SystemClock};
 use blit_contract::{
     Cancel, Cx, EndState, Error, ErrorKind, Event, Item, ItemOp, Loss, Method, Outcome, Phase,
     Planner, Problem, RelPath, Result, Sample, Side,
@@ -21,12 +22,9 @@ use tokio::{
 
 use crate::{
     Half, HalfRole, Job, Options, Progress, Report, Stop,
-    clock::{Clock, SystemClock},
     metered::{Meter, Metered},
     overlap,
-    pace::Pace,
     source::SourceRole,
-    stall::StallDetector,
     target::TargetRole,
 };
 

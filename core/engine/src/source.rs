@@ -15,6 +15,7 @@ use blit_contract::{
     Connection, Diff, Error, ErrorKind, History, PlanCx, Planner, Result, StoreCaps, StreamKind,
     TransportCaps,
 };
+use blit_spool::Spool;
 use blit_wire::{Hello, Machine, Message, Open, Role, Settled, Summary, VERSIONS};
 use futures_core::Stream;
 use futures_util::TryStreamExt;
@@ -28,7 +29,6 @@ use crate::{
     Source, Top, channel,
     lane::{LANES, Lanes, Ledgers},
     session::{Session, joined},
-    spool::Spool,
 };
 
 /// How many pieces of work are read at a time. More than this many cores' worth of readers only

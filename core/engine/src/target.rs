@@ -25,6 +25,7 @@ use blit_contract::{
     Connection, Error, ErrorKind, History, Phase, RelPath, Result, Side, Store, SyncScope,
     WritePolicy,
 };
+use blit_spool::Spool;
 use blit_wire::{
     Accept, Hello, LANES_MAX, Machine, Message, Open, Role, SETTLED_MAX, Settled, Summary,
     VERSIONS, Verb,
@@ -38,7 +39,6 @@ use crate::{
     mover::Mover,
     session::{Session, joined},
     source::{bug, receive},
-    spool::Spool,
 };
 
 /// The side that writes trees.

@@ -95,7 +95,7 @@ fn every_decoder_is_listed_with_the_targets_that_try_it() {
         assert!(found.contains_key(file), "{file} takes nothing apart");
         let is_tried = !decoder.targets.is_empty();
         assert!(
-            is_tried != !decoder.why_not.is_empty(),
+            is_tried == decoder.why_not.is_empty(),
             "{file}: targets, or why not"
         );
         for target in &decoder.targets {

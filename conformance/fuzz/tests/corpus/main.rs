@@ -2,7 +2,6 @@
 
 #![expect(
     clippy::unwrap_used,
-    clippy::print_stderr,
     reason = "a set-up that fails is a failed test, and counts are said aloud"
 )]
 

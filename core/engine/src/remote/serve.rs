@@ -8,6 +8,7 @@ use blit_contract::{
     History, ListOptions, Planner, Preserve, RelPath, Result, Select, Store, SyncScope,
     WritePolicy,
 };
+use blit_subtree::{joined, within};
 use blit_wire::{Answer, LISTING_ENTRIES_MAX, Reply, Report, Request, Terms};
 use futures_util::StreamExt;
 use tokio::sync::{mpsc, oneshot};
@@ -15,7 +16,6 @@ use tokio::sync::{mpsc, oneshot};
 use super::{
     Asked,
     request::{hung_up, unexpected},
-    subtree::{joined, within},
 };
 use crate::{Confirm, Doomed, Half, HalfRole, Options, Progress, session::run_half};
 

@@ -8,14 +8,12 @@ use blit_contract::{
     MetaOp, Peer, Published, ReadItem, ReadOptions, Reader, RelPath, Result, Selection, SmallFile,
     Staged, Store, StoreCaps, SyncScope, Usage, WriteOptions, WritePolicy, Writer,
 };
+use blit_subtree::{joined, without};
 use blit_wire::{Place, Reply, Request, Rules};
 use futures_core::stream::BoxStream;
 use futures_util::stream;
 
-use super::{
-    request::{Asking, unexpected},
-    subtree::{joined, without},
-};
+use super::request::{Asking, unexpected};
 
 /// Who this is, for whoever asks.
 static DESCRIPTOR: Descriptor =

@@ -6,7 +6,8 @@ use blit_contract::{
 };
 
 use super::listing::source_path;
-use crate::{Source, session::Session, spool::Spool};
+use crate::{Source, session::Session};
+use blit_spool::Spool;
 
 /// Removes the settled entries, children before their directories; answers how many went.
 ///

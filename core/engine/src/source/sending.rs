@@ -17,7 +17,9 @@ use blit_wire::{Body, Payload, RangePart};
 use parking_lot::Mutex;
 
 use super::listing::source_path;
-use crate::{Source, digest, lane::Lanes, pace::Paced, session::Session};
+use blit_clock::Paced;
+
+use crate::{Source, digest, lane::Lanes, session::Session};
 
 /// File systems stamp times at the kernel's tick, 4 ms on common kernels; a file touched later in the
 /// same tick keeps its time. So a file is read only once its last change is this far in the past, and

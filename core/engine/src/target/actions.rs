@@ -8,7 +8,7 @@ use blit_wire::Verb;
 use serde::{Deserialize, Serialize};
 
 use super::{Site, finish::Unfinished};
-use crate::spool::Spool;
+use blit_spool::Spool;
 
 /// One thing to do at the target.
 #[derive(Debug, Clone, Serialize, Deserialize)]

@@ -21,7 +21,8 @@ use super::{
     links::Link,
     waiting::{Known, Waiting},
 };
-use crate::{UNCARRIED, spool::Spool};
+use crate::UNCARRIED;
+use blit_spool::Spool;
 
 /// How many batches of the listing are looked at ahead, so that the target's directories are read in
 /// parallel with the comparison. On two cores more did not help.

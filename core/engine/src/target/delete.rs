@@ -11,7 +11,8 @@ use blit_wire::Verb;
 use futures_core::stream::BoxStream;
 
 use super::Site;
-use crate::{Answer, Confirm, Doomed, MaxDelete, Stop, spool::Spool};
+use crate::{Answer, Confirm, Doomed, MaxDelete, Stop};
+use blit_spool::Spool;
 
 /// How many entries one call deletes.
 const BATCH: usize = 1_024;

@@ -7,7 +7,7 @@ use super::{
     Site,
     actions::{Action, perform},
 };
-use crate::spool::Spool;
+use blit_spool::Spool;
 
 /// How many directories one call finishes.
 const BATCH: usize = 1_024;

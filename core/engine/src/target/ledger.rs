@@ -319,7 +319,10 @@ mod tests {
             2 * LEAST..all,
             0..4 * LEAST,
             all..all,
-            LEAST..0,
+            Range {
+                start: LEAST,
+                end: 0,
+            },
             0..u64::MAX,
         ] {
             assert_eq!(runs(wrong.clone()), None, "{wrong:?}");

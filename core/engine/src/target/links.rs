@@ -17,7 +17,7 @@ use super::{
     actions::{Action, described, perform},
     judge::Verdict,
 };
-use crate::spool::Spool;
+use blit_spool::Spool;
 
 /// How many links are made in one call.
 const BATCH: usize = 1_024;

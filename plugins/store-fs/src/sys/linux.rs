@@ -503,12 +503,3 @@ pub(crate) fn mounts() -> Vec<Mount> {
         .unwrap_or_default();
     list.lines().filter_map(Mount::parse).collect()
 }
-
-fn c_name(name: &[u8]) -> io::Result<std::ffi::CString> {
-    std::ffi::CString::new(name).map_err(io::Error::from)
-}
-
-fn split_names(list: &[u8]) -> impl Iterator<Item = &[u8]> {
-    list.split(|byte| *byte == 0)
-        .filter(|name| !name.is_empty())
-}

@@ -14,9 +14,9 @@ use rustix::{
 };
 
 use super::{
-    Ids, Stat, c_name,
+    Ids, Stat,
     faults::{Site, call, length},
-    lock, modified, split_names, stat,
+    lock, modified, stat,
 };
 
 /// The most that the attributes of one entry may hold together.
@@ -239,4 +239,13 @@ impl File {
             rustix::fs::fremovexattr(&self.0, &name)
         })?)
     }
+}
+
+fn c_name(name: &[u8]) -> io::Result<std::ffi::CString> {
+    std::ffi::CString::new(name).map_err(io::Error::from)
+}
+
+fn split_names(list: &[u8]) -> impl Iterator<Item = &[u8]> {
+    list.split(|byte| *byte == 0)
+        .filter(|name| !name.is_empty())
 }

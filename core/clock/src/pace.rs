@@ -30,14 +30,16 @@ const CANCEL_POLL: Duration = Duration::from_millis(50);
 
 /// Lets bytes pass at the rate that was asked for.
 #[derive(Debug)]
-pub(crate) struct Pace {
+pub struct Pace {
     clock: Arc<dyn Clock>,
     bucket: Option<Mutex<Bucket>>,
     waiting: AtomicU32,
 }
 
 impl Pace {
-    pub(crate) fn new(clock: Arc<dyn Clock>, bytes_per_sec: Option<u64>) -> Self {
+    /// Lets that many bytes pass in a second; `None`: as many as come.
+    #[must_use]
+    pub fn new(clock: Arc<dyn Clock>, bytes_per_sec: Option<u64>) -> Self {
         Self {
             clock,
             bucket: bytes_per_sec.map(|rate| Mutex::new(Bucket::new(rate))),
@@ -46,24 +48,27 @@ impl Pace {
     }
 
     /// Whether there is a limit at all.
-    pub(crate) fn is_limited(&self) -> bool {
+    pub fn is_limited(&self) -> bool {
         self.bucket.is_some()
     }
 
     /// Whether somebody waits here: that nothing moves is then what was asked for.
-    pub(crate) fn is_waiting(&self) -> bool {
+    pub fn is_waiting(&self) -> bool {
         self.waiting.load(Ordering::Relaxed) > 0
     }
 
     /// How much to move at a time, where `most` would be right without a limit.
-    pub(crate) fn piece(&self, most: u64) -> u64 {
+    pub fn piece(&self, most: u64) -> u64 {
         self.bucket.as_ref().map_or(most, |bucket| {
             most.min((bucket.lock().bytes_per_sec / PIECES_PER_SEC).max(PIECE_BYTES_MIN))
         })
     }
 
     /// Waits until `bytes` may pass.
-    pub(crate) async fn pass(&self, cx: &Cx, bytes: u64) -> Result<()> {
+    ///
+    /// # Errors
+    /// `Cancelled` if somebody wishes to stop meanwhile.
+    pub async fn pass(&self, cx: &Cx, bytes: u64) -> Result<()> {
         let Some(bucket) = &self.bucket else {
             return Ok(());
         };
@@ -117,10 +122,13 @@ impl Bucket {
 
 /// A file of the source whose content leaves this process no faster than it may.
 #[derive(Debug)]
-pub(crate) struct Paced {
-    pub(crate) inner: Box<dyn Reader>,
-    pub(crate) pace: Arc<Pace>,
-    pub(crate) cx: Cx,
+pub struct Paced {
+    /// The file.
+    pub inner: Box<dyn Reader>,
+    /// How fast it may leave.
+    pub pace: Arc<Pace>,
+    /// Ends the waiting.
+    pub cx: Cx,
 }
 
 #[async_trait]

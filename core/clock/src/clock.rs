@@ -7,7 +7,7 @@ use blit_contract::Time;
 
 /// Tells the time and waits.
 #[async_trait]
-pub(crate) trait Clock: Debug + Send + Sync {
+pub trait Clock: Debug + Send + Sync {
     /// Time since some fixed moment; never goes back.
     fn now(&self) -> Duration;
 
@@ -20,7 +20,7 @@ pub(crate) trait Clock: Debug + Send + Sync {
 
 /// The machine's clock. Under tokio's paused time `now` and `sleep` are virtual.
 #[derive(Debug)]
-pub(crate) struct SystemClock {
+pub struct SystemClock {
     start: tokio::time::Instant,
 }
 

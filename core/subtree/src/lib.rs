@@ -3,6 +3,9 @@
 //! The daemon holds one store for each module, opened once. What a peer asks for lies beneath, and is
 //! reached by names under that store's held directory, never by a path of its own.
 
+#![deny(missing_docs)]
+#![forbid(unsafe_code)]
+
 use std::sync::Arc;
 
 use async_trait::async_trait;
@@ -100,19 +103,19 @@ impl Subtree {
 }
 
 /// `path` beneath `base`.
-pub(super) fn joined(base: &RelPath, path: &RelPath) -> RelPath {
+pub fn joined(base: &RelPath, path: &RelPath) -> RelPath {
     let names = path.components().into_iter().cloned();
     names.fold(base.clone(), |at, name| at.join(name))
 }
 
 /// `path`, which lies beneath `base`, as seen from there.
-pub(super) fn without(base: &RelPath, path: &RelPath) -> RelPath {
+pub fn without(base: &RelPath, path: &RelPath) -> RelPath {
     let names = path.components().into_iter();
     names.skip(base.depth() as usize).cloned().collect()
 }
 
 /// `select` for a listing of the whole, seeing paths as they are from `base`.
-pub(super) fn within(select: Arc<dyn Select>, base: &RelPath) -> Arc<dyn Select> {
+pub fn within(select: Arc<dyn Select>, base: &RelPath) -> Arc<dyn Select> {
     let base = base.clone();
     Arc::new(Within { select, base })
 }
@@ -289,4 +292,45 @@ fn renamed<'a>(
         batch.problems = problems.map(|error| subtree.told(error)).collect();
         Ok(batch)
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use blit_contract::Name;
+    use blit_store_mem::MemStore;
+
+    use super::*;
+
+    fn path(names: &[&str]) -> RelPath {
+        names
+            .iter()
+            .map(|name| Name::new(name.as_bytes()).unwrap())
+            .collect()
+    }
+
+    #[test]
+    fn a_path_goes_below_the_base_and_comes_back_without_it() {
+        let (base, below) = (path(&["a", "b"]), path(&["c"]));
+        let whole = joined(&base, &below);
+        assert_eq!(whole, path(&["a", "b", "c"]));
+        assert_eq!(without(&base, &whole), below);
+    }
+
+    #[tokio::test]
+    async fn nothing_beside_the_directory_is_seen() {
+        let store = MemStore::new();
+        store.add_file("a/inside", b"1".to_vec()).unwrap();
+        store.add_file("beside", b"2".to_vec()).unwrap();
+        let subtree = Subtree::at(Arc::new(store), path(&["a"]));
+        let cx = Cx::default();
+        let found = subtree.stat(&cx, &path(&["inside"])).await.unwrap();
+        assert_eq!(found.unwrap().name.as_bytes(), b"inside");
+        let beside = subtree.stat(&cx, &path(&["beside"])).await.unwrap();
+        assert!(beside.is_none());
+        let root = RelPath::ROOT;
+        let mut batches = subtree.list(&cx, &root, ListOptions::flat());
+        let batch = batches.next().await.unwrap().unwrap();
+        assert!(batch.directory.is_root());
+        assert_eq!(batch.entries.len(), 1);
+    }
 }

@@ -3,7 +3,7 @@
 use blit_contract::{ItemOp, LossClass, Method, Phase, Side};
 
 /// The word of an operation, and for `check` of a difference.
-pub(crate) fn op_word(op: ItemOp) -> &'static str {
+pub fn op_word(op: ItemOp) -> &'static str {
     match op {
         ItemOp::Create => "create",
         ItemOp::Delete => "delete",
@@ -20,7 +20,7 @@ pub(crate) fn op_word(op: ItemOp) -> &'static str {
 }
 
 /// Whether the operation is a difference that `check` found.
-pub(crate) fn is_difference(op: ItemOp) -> bool {
+pub fn is_difference(op: ItemOp) -> bool {
     matches!(
         op,
         ItemOp::DiffersContent
@@ -32,7 +32,7 @@ pub(crate) fn is_difference(op: ItemOp) -> bool {
 }
 
 /// The word of a phase.
-pub(crate) fn phase_word(phase: Phase) -> &'static str {
+pub fn phase_word(phase: Phase) -> &'static str {
     match phase {
         Phase::Scan => "scan",
         Phase::Compare => "compare",
@@ -45,7 +45,7 @@ pub(crate) fn phase_word(phase: Phase) -> &'static str {
 }
 
 /// The word of a way to move bytes.
-pub(crate) fn method_word(method: Method) -> &'static str {
+pub fn method_word(method: Method) -> &'static str {
     match method {
         Method::CopyFileRange => "copy-file-range",
         Method::Pack => "pack",
@@ -58,7 +58,7 @@ pub(crate) fn method_word(method: Method) -> &'static str {
 }
 
 /// The word of something that a target cannot keep.
-pub(crate) fn loss_word(class: LossClass) -> &'static str {
+pub fn loss_word(class: LossClass) -> &'static str {
     match class {
         LossClass::Acl => "acl",
         LossClass::HardLink => "hard-link",
@@ -71,7 +71,7 @@ pub(crate) fn loss_word(class: LossClass) -> &'static str {
 }
 
 /// The word of a side.
-pub(crate) fn side_word(side: Side) -> &'static str {
+pub fn side_word(side: Side) -> &'static str {
     match side {
         Side::Source => "source",
         Side::Target => "target",

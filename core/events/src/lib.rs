@@ -1,5 +1,8 @@
 //! What `--json` writes: one of these a line. The same types make the published schema.
 
+#![deny(missing_docs)]
+#![forbid(unsafe_code)]
+
 mod lanes;
 mod words;
 
@@ -9,38 +12,35 @@ use blit_contract::RelPath;
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use crate::{
-    errors::{Changed, UserError},
-    exit::Exit,
-};
+use blit_config::Exit;
 
-pub(crate) use lanes::Lanes;
-pub(crate) use words::{is_difference, loss_word, method_word, op_word, phase_word, side_word};
+pub use lanes::Lanes;
+pub use words::{is_difference, loss_word, method_word, op_word, phase_word, side_word};
 
 /// The version of the format: fields are only added to it.
-pub(crate) const VERSION: u32 = 1;
+pub const VERSION: u32 = 1;
 
 /// One line of JSON output.
 #[derive(Debug, Serialize, JsonSchema)]
 #[schemars(title = "blit events")]
-pub(crate) struct Line {
+pub struct Line {
     /// The version of this format. Unknown types and fields are to be ignored.
-    pub(crate) v: u32,
+    pub v: u32,
     /// When it was written, RFC 3339 in UTC.
-    pub(crate) t: String,
+    pub t: String,
     /// Its number in this output, from 0, without gaps.
-    pub(crate) seq: u64,
+    pub seq: u64,
     /// The run that it belongs to.
-    pub(crate) job: String,
+    pub job: String,
     /// What it tells.
     #[serde(flatten)]
-    pub(crate) event: Event,
+    pub event: Event,
 }
 
 /// What a line tells.
 #[derive(Debug, Serialize, JsonSchema)]
 #[serde(tag = "type", rename_all = "snake_case")]
-pub(crate) enum Event {
+pub enum Event {
     /// The first line of a transfer.
     Start(Start),
     /// What there is to do, as far as it is known.
@@ -67,17 +67,17 @@ pub(crate) enum Event {
 
 /// A path: text, and its raw bytes where they are not UTF-8.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
-pub(crate) struct PathField {
+pub struct PathField {
     /// The path; bytes that are not UTF-8 are replaced.
-    pub(crate) path: String,
+    pub path: String,
     /// The raw bytes in base64, if they are not UTF-8.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub(crate) path_b64: Option<String>,
+    pub path_b64: Option<String>,
 }
 
 impl PathField {
     /// The path of those bytes.
-    pub(crate) fn new(bytes: &[u8]) -> Self {
+    pub fn new(bytes: &[u8]) -> Self {
         match std::str::from_utf8(bytes) {
             Ok(text) => Self {
                 path: text.to_owned(),
@@ -99,221 +99,221 @@ impl From<&RelPath> for PathField {
 
 /// A transfer begins.
 #[derive(Debug, Serialize, JsonSchema)]
-pub(crate) struct Start {
+pub struct Start {
     /// copy, mirror, move or check.
-    pub(crate) verb: &'static str,
+    pub verb: &'static str,
     /// The version of blit.
-    pub(crate) version: &'static str,
+    pub version: &'static str,
     /// What is read.
-    pub(crate) sources: Vec<PathField>,
+    pub sources: Vec<PathField>,
     /// Where it is written.
     #[serde(rename = "dest")]
-    pub(crate) target: PathField,
+    pub target: PathField,
     /// Whether nothing will be changed.
-    pub(crate) dry_run: bool,
+    pub dry_run: bool,
 }
 
 /// What there is to do.
 #[derive(Debug, Default, Serialize, JsonSchema)]
-pub(crate) struct Plan {
+pub struct Plan {
     /// Entries that the source has.
-    pub(crate) entries: u64,
+    pub entries: u64,
     /// Bytes in the source's files.
-    pub(crate) bytes: u64,
+    pub bytes: u64,
     /// Files to copy.
-    pub(crate) copy_files: u64,
+    pub copy_files: u64,
     /// Bytes to copy.
-    pub(crate) copy_bytes: u64,
+    pub copy_bytes: u64,
     /// Entries to delete.
-    pub(crate) delete_entries: u64,
+    pub delete_entries: u64,
     /// Entries that need nothing.
-    pub(crate) up_to_date: u64,
+    pub up_to_date: u64,
     /// Whether the scan is over and the figures are final.
-    pub(crate) complete: bool,
+    pub complete: bool,
 }
 
 /// How far a transfer is.
 #[derive(Debug, Serialize, JsonSchema)]
-pub(crate) struct Progress {
+pub struct Progress {
     /// What it is doing.
-    pub(crate) phase: &'static str,
+    pub phase: &'static str,
     /// Files that are there.
-    pub(crate) files_done: u64,
+    pub files_done: u64,
     /// Files that are to be copied.
-    pub(crate) files_total: u64,
+    pub files_total: u64,
     /// Bytes that are there.
-    pub(crate) bytes_done: u64,
+    pub bytes_done: u64,
     /// Bytes that are to be copied.
-    pub(crate) bytes_total: u64,
+    pub bytes_total: u64,
     /// Whether the totals will grow no more.
-    pub(crate) total_is_final: bool,
+    pub total_is_final: bool,
     /// Bytes per second over the last 10 s.
-    pub(crate) rate: f64,
+    pub rate: f64,
     /// Seconds to go, if they can be told.
-    pub(crate) eta_s: Option<f64>,
+    pub eta_s: Option<f64>,
     /// Entries that failed.
-    pub(crate) errors: u64,
+    pub errors: u64,
 }
 
 /// Something happened to an entry.
 #[derive(Debug, Serialize, JsonSchema)]
-pub(crate) struct Item {
+pub struct Item {
     /// create, update, metadata, delete, skip, move.
-    pub(crate) op: &'static str,
+    pub op: &'static str,
     /// Which entry, from the source on.
     #[serde(flatten)]
-    pub(crate) path: PathField,
+    pub path: PathField,
     /// How many bytes it has.
-    pub(crate) bytes: u64,
+    pub bytes: u64,
     /// Why.
-    pub(crate) reason: &'static str,
+    pub reason: &'static str,
     /// How its bytes moved.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub(crate) method: Option<&'static str>,
+    pub method: Option<&'static str>,
 }
 
 /// How an entry differs.
 #[derive(Debug, Serialize, JsonSchema)]
-pub(crate) struct Diff {
+pub struct Diff {
     /// Which entry, from the source on.
     #[serde(flatten)]
-    pub(crate) path: PathField,
+    pub path: PathField,
     /// missing, extra, content, metadata or type.
-    pub(crate) what: &'static str,
+    pub what: &'static str,
 }
 
 /// A row of a listing. What a verb does not tell is left out.
 #[derive(Debug, Clone, Default, Serialize, JsonSchema)]
-pub(crate) struct Entry {
+pub struct Entry {
     /// file, directory, symlink, fifo, socket, device, space, check, status, module, setting, topic, measurement.
-    pub(crate) kind: &'static str,
+    pub kind: &'static str,
     /// Where it is.
     #[serde(flatten, skip_serializing_if = "Option::is_none")]
-    pub(crate) path: Option<PathField>,
+    pub path: Option<PathField>,
     /// What it is called.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub(crate) name: Option<String>,
+    pub name: Option<String>,
     /// Its size in bytes; of a directory with du: of all files below it.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub(crate) size: Option<u64>,
+    pub size: Option<u64>,
     /// The bytes that it occupies.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub(crate) allocated: Option<u64>,
+    pub allocated: Option<u64>,
     /// Files below it (du).
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub(crate) files: Option<u64>,
+    pub files: Option<u64>,
     /// Permission bits in octal.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub(crate) mode: Option<String>,
+    pub mode: Option<String>,
     /// Numeric owner.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub(crate) uid: Option<u32>,
+    pub uid: Option<u32>,
     /// Numeric group.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub(crate) gid: Option<u32>,
+    pub gid: Option<u32>,
     /// When its content last changed, RFC 3339 in UTC.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub(crate) modified: Option<String>,
+    pub modified: Option<String>,
     /// What a symbolic link points to.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub(crate) target: Option<PathField>,
+    pub target: Option<PathField>,
     /// Bytes in all (df).
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub(crate) total_bytes: Option<u64>,
+    pub total_bytes: Option<u64>,
     /// Bytes that may still be written (df).
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub(crate) free_bytes: Option<u64>,
+    pub free_bytes: Option<u64>,
     /// Entries in all (df).
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub(crate) total_entries: Option<u64>,
+    pub total_entries: Option<u64>,
     /// Entries that may still be made (df).
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub(crate) free_entries: Option<u64>,
+    pub free_entries: Option<u64>,
     /// The value of a setting, the result of a check.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub(crate) value: Option<String>,
+    pub value: Option<String>,
     /// Where a setting comes from, what a check found.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub(crate) detail: Option<String>,
+    pub detail: Option<String>,
     /// Bytes per second (measurement).
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub(crate) rate: Option<f64>,
+    pub rate: Option<f64>,
 }
 
 /// Something to know or to look at.
 #[derive(Debug, Serialize, JsonSchema)]
-pub(crate) struct Note {
+pub struct Note {
     /// The slug.
-    pub(crate) code: &'static str,
+    pub code: &'static str,
     /// The sentence that text mode shows.
-    pub(crate) message: String,
+    pub message: String,
     /// The entry that it is about.
     #[serde(flatten, skip_serializing_if = "Option::is_none")]
-    pub(crate) path: Option<PathField>,
+    pub path: Option<PathField>,
 }
 
 /// An entry failed.
 #[derive(Debug, Clone, Serialize, JsonSchema)]
-pub(crate) struct ItemError {
+pub struct ItemError {
     /// The slug.
-    pub(crate) code: &'static str,
+    pub code: &'static str,
     /// source or target.
-    pub(crate) side: &'static str,
+    pub side: &'static str,
     /// Which entry, from the source on.
     #[serde(flatten)]
-    pub(crate) path: PathField,
+    pub path: PathField,
     /// Why.
-    pub(crate) message: String,
+    pub message: String,
     /// The error number of the operating system.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub(crate) errno: Option<i32>,
+    pub errno: Option<i32>,
     /// How often it was tried again.
-    pub(crate) retried: u32,
+    pub retried: u32,
 }
 
 /// The end of a run.
 #[derive(Debug, Serialize, JsonSchema)]
-pub(crate) struct Summary {
+pub struct Summary {
     /// ok, partial, different, nothing or dry_run.
-    pub(crate) result: &'static str,
+    pub result: &'static str,
     /// The exit code.
-    pub(crate) exit: ExitField,
+    pub exit: ExitField,
     /// How long it took.
-    pub(crate) seconds: f64,
+    pub seconds: f64,
     /// What became of the entries.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub(crate) files: Option<Files>,
+    pub files: Option<Files>,
     /// What became of the bytes.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub(crate) bytes: Option<Bytes>,
+    pub bytes: Option<Bytes>,
     /// Bytes per second, if it took long enough to tell.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub(crate) rate: Option<f64>,
+    pub rate: Option<f64>,
     /// How the files moved, and how many each way.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     #[schemars(default)]
-    pub(crate) methods: Vec<Count>,
+    pub methods: Vec<Count>,
     /// What the target could not keep, and for how many entries.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     #[schemars(default)]
-    pub(crate) losses: Vec<Count>,
+    pub losses: Vec<Count>,
     /// Entries that differ (check), rows (listings).
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub(crate) entries: Option<u64>,
+    pub entries: Option<u64>,
     /// The first failures, at most 100.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     #[schemars(default)]
-    pub(crate) failures: Vec<ItemError>,
+    pub failures: Vec<ItemError>,
     /// How many failures there were.
-    pub(crate) failures_total: u64,
+    pub failures_total: u64,
     /// How data crossed to another machine.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub(crate) lanes: Option<Lanes>,
+    pub lanes: Option<Lanes>,
 }
 
 impl Summary {
     /// The end of a listing of so many rows.
-    pub(crate) fn of_rows(exit: Exit, took: Duration, entries: u64) -> Self {
+    pub fn of_rows(exit: Exit, took: Duration, entries: u64) -> Self {
         Self {
             result: if exit == Exit::Ok { "ok" } else { "partial" },
             exit: exit.into(),
@@ -333,11 +333,11 @@ impl Summary {
 
 /// An exit code and its name.
 #[derive(Debug, Serialize, JsonSchema)]
-pub(crate) struct ExitField {
+pub struct ExitField {
     /// What the shell sees.
-    pub(crate) code: u8,
+    pub code: u8,
     /// Its name.
-    pub(crate) name: &'static str,
+    pub name: &'static str,
 }
 
 impl From<Exit> for ExitField {
@@ -351,79 +351,76 @@ impl From<Exit> for ExitField {
 
 /// What became of the entries.
 #[derive(Debug, Default, Serialize, JsonSchema)]
-pub(crate) struct Files {
+pub struct Files {
     /// New or with new content, hard links among them.
-    pub(crate) copied: u64,
+    pub copied: u64,
     /// With new metadata only.
-    pub(crate) metadata: u64,
+    pub metadata: u64,
     /// Deleted at the target.
-    pub(crate) deleted: u64,
+    pub deleted: u64,
     /// Left as they were.
-    pub(crate) up_to_date: u64,
+    pub up_to_date: u64,
     /// Left out by a rule.
-    pub(crate) skipped: u64,
+    pub skipped: u64,
     /// Gone from the source meanwhile.
-    pub(crate) vanished: u64,
+    pub vanished: u64,
     /// Failed, or changed while they were read.
-    pub(crate) failed: u64,
+    pub failed: u64,
 }
 
 /// What became of the bytes.
 #[derive(Debug, Default, Serialize, JsonSchema)]
-pub(crate) struct Bytes {
+pub struct Bytes {
     /// In the files that were copied.
-    pub(crate) copied: u64,
+    pub copied: u64,
     /// Of these, what the target had already and did not have to cross.
-    pub(crate) matched: u64,
+    pub matched: u64,
     /// What crossed to or from another machine, both ways.
-    pub(crate) on_wire: u64,
+    pub on_wire: u64,
 }
 
 /// How many of something.
 #[derive(Debug, Serialize, JsonSchema)]
-pub(crate) struct Count {
+pub struct Count {
     /// Of what.
-    pub(crate) name: &'static str,
+    pub name: &'static str,
     /// How many.
-    pub(crate) count: u64,
+    pub count: u64,
 }
 
 /// A run that did not come to its end.
 #[derive(Debug, Serialize, JsonSchema)]
-pub(crate) struct Failure {
+pub struct Failure {
     /// The slug.
-    pub(crate) code: &'static str,
+    pub code: &'static str,
     /// The exit code.
-    pub(crate) exit: u8,
+    pub exit: u8,
     /// What failed.
-    pub(crate) message: String,
+    pub message: String,
     /// Why.
-    pub(crate) cause: Vec<String>,
+    pub cause: Vec<String>,
     /// What was changed, in words.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub(crate) state: Option<String>,
+    pub state: Option<String>,
     /// What was changed.
-    pub(crate) changed: Changed,
+    pub changed: Changed,
     /// What to do next.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub(crate) next: Option<String>,
+    pub next: Option<String>,
     /// The page about it: `blit help errors/…`.
-    pub(crate) help: String,
+    pub help: String,
 }
 
-impl From<&UserError> for Failure {
-    fn from(error: &UserError) -> Self {
-        Self {
-            code: error.slug.name(),
-            exit: error.exit().code(),
-            message: error.message.clone(),
-            cause: error.cause.clone(),
-            state: error.state.clone(),
-            changed: error.changed,
-            next: error.next.clone(),
-            help: format!("errors/{}", error.slug.name()),
-        }
-    }
+/// What a failed run changed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum Changed {
+    /// Nothing at all.
+    Nothing,
+    /// Something; what is there is complete.
+    Some,
+    /// Nobody can say.
+    Unknown,
 }
 
 /// The schema of a line, as it is published in `docs/schema/events.v1.json`.
@@ -480,7 +477,7 @@ mod tests {
 
     #[test]
     fn the_published_schema_is_the_one_of_these_types() {
-        let published = include_str!("../../docs/schema/events.v1.json");
+        let published = include_str!("../../../docs/schema/events.v1.json");
         assert_eq!(published, schema(), "write it anew: cargo xtask docs");
     }
 
@@ -488,7 +485,16 @@ mod tests {
     fn every_line_is_valid_against_the_schema() {
         let schema = serde_json::from_str(&schema()).unwrap();
         let validator = jsonschema::validator_for(&schema).unwrap();
-        let error = UserError::new(crate::errors::Slug::PathNotFound, "source not found: x");
+        let failure = Failure {
+            code: "path.not_found",
+            exit: 5,
+            message: "source not found: x".to_owned(),
+            cause: Vec::new(),
+            state: Some("nothing was changed".to_owned()),
+            changed: Changed::Nothing,
+            next: None,
+            help: "errors/path.not_found".to_owned(),
+        };
         let events = [
             Event::Plan(Plan::default()),
             Event::Entry(Box::default()),
@@ -497,7 +503,7 @@ mod tests {
                 path: PathField::new(b"a\xff"),
                 what: "missing",
             }),
-            Event::Error(Failure::from(&error)),
+            Event::Error(failure),
         ];
         for event in events {
             let line = Line {

@@ -1,5 +1,8 @@
 //! A list that may outgrow memory: the newest records stay, older blocks go to an unlinked file.
 
+#![deny(missing_docs)]
+#![forbid(unsafe_code)]
+
 use std::{
     fs::File,
     io::{Read, Seek, SeekFrom, Write},
@@ -13,7 +16,7 @@ const BLOCK_RECORDS: usize = 8_192;
 
 /// A list of records in the order in which they were pushed, read block by block.
 #[derive(Debug)]
-pub(crate) struct Spool<T> {
+pub struct Spool<T> {
     newest: Vec<T>,
     spilled: Vec<Block>,
     file: Option<File>,
@@ -40,7 +43,7 @@ impl<T> Default for Spool<T> {
 
 impl<T: Serialize + DeserializeOwned + Clone> Spool<T> {
     /// Appends a record. May write a block of them to the temporary directory.
-    pub(crate) fn push(&mut self, record: T) -> Result<()> {
+    pub fn push(&mut self, record: T) -> Result<()> {
         if self.newest.len() >= self.block_records {
             self.spill()?;
         }
@@ -49,7 +52,7 @@ impl<T: Serialize + DeserializeOwned + Clone> Spool<T> {
     }
 
     /// How many records there are.
-    pub(crate) fn len(&self) -> usize {
+    pub fn len(&self) -> usize {
         self.spilled
             .iter()
             .map(|block| block.records)
@@ -58,17 +61,17 @@ impl<T: Serialize + DeserializeOwned + Clone> Spool<T> {
     }
 
     /// Whether there are none.
-    pub(crate) fn is_empty(&self) -> bool {
+    pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
 
     /// How many blocks there are to read, from 0, in the order of pushing.
-    pub(crate) fn blocks(&self) -> usize {
+    pub fn blocks(&self) -> usize {
         self.spilled.len() + 1
     }
 
     /// The records of one block, in the order of pushing.
-    pub(crate) fn block(&self, at: usize) -> Result<Vec<T>> {
+    pub fn block(&self, at: usize) -> Result<Vec<T>> {
         let Some(block) = self.spilled.get(at) else {
             return Ok(self.newest.clone());
         };

@@ -3,11 +3,11 @@
 use std::time::Duration;
 
 /// How long nothing may move while work is outstanding before it counts as stalled.
-pub(crate) const STALL_AFTER: Duration = Duration::from_secs(10);
+pub const STALL_AFTER: Duration = Duration::from_secs(10);
 
 /// Watches a figure that changes whenever anything moves. Pure: time comes in as an argument.
 #[derive(Debug, Default)]
-pub(crate) struct StallDetector {
+pub struct StallDetector {
     activity: u64,
     still_since: Duration,
     told_at: Option<Duration>,
@@ -16,7 +16,7 @@ pub(crate) struct StallDetector {
 impl StallDetector {
     /// Looks at the figure at `now`. Answers how long nothing has moved, once that is too long, and
     /// then again after every further [`STALL_AFTER`].
-    pub(crate) fn observe(
+    pub fn observe(
         &mut self,
         now: Duration,
         activity: u64,

@@ -7,29 +7,29 @@ use serde::Serialize;
 
 /// How data crossed to another machine.
 #[derive(Debug, Serialize, JsonSchema)]
-pub(crate) struct Lanes {
+pub struct Lanes {
     /// unix, tcp or grpc (inside the control connection).
-    pub(crate) transport: &'static str,
+    pub transport: &'static str,
     /// encrypted, clear (in a network that both sides trust) or machine (it never left it).
-    pub(crate) security: &'static str,
+    pub security: &'static str,
     /// How many lanes there were.
-    pub(crate) streams: u32,
+    pub streams: u32,
     /// Ways that were tried before, and did not work.
-    pub(crate) passed_over: Vec<PassedOver>,
+    pub passed_over: Vec<PassedOver>,
 }
 
 /// A way that did not work.
 #[derive(Debug, Serialize, JsonSchema)]
-pub(crate) struct PassedOver {
+pub struct PassedOver {
     /// The transport.
-    pub(crate) transport: &'static str,
+    pub transport: &'static str,
     /// Why.
-    pub(crate) cause: String,
+    pub cause: String,
 }
 
 impl Lanes {
     /// What was used, if anything was.
-    pub(crate) fn of(uses: &LaneUse) -> Option<Self> {
+    pub fn of(uses: &LaneUse) -> Option<Self> {
         let used = uses.used()?;
         let passed_over = uses.passed_over().into_iter();
         Some(Self {
