@@ -73,7 +73,7 @@ pub(super) fn root() -> Option<Scene> {
 }
 
 pub(super) fn space_elsewhere() -> Option<Scene> {
-    typed(&["copy", "a:/photos/", "b:/photos/"])
+    typed(&["copy", "nas:/photos/", "pc:/photos/"])
 }
 
 pub(super) fn stranger_to_forget() -> Option<Scene> {
