@@ -37,6 +37,8 @@ pub(super) struct Working<'a> {
     /// Which object of the source an object of the target stands for.
     claims: BTreeMap<Id, Id>,
     settled: Vec<Path>,
+    /// Objects of the source of which a name did not arrive.
+    torn: BTreeSet<Id>,
     loose_attributes: BTreeSet<Path>,
 }
 
@@ -73,6 +75,7 @@ impl<'a> Working<'a> {
             leaders: BTreeMap::new(),
             claims: BTreeMap::new(),
             settled: Vec::new(),
+            torn: BTreeSet::new(),
             loose_attributes: BTreeSet::new(),
         };
         working.give_metadata(&[], root);
@@ -103,7 +106,12 @@ impl<'a> Working<'a> {
         }
         let fate = self.fate(path, node);
         match fate {
-            Fate::Conflict => self.conflicts = true,
+            Fate::Conflict => {
+                self.conflicts = true;
+                if !node.is_directory() {
+                    self.torn.extend(self.source.id(path));
+                }
+            }
             Fate::Skipped if node.is_directory() => {
                 self.left_alone.insert(path.to_vec());
             }
@@ -393,6 +401,11 @@ impl<'a> Working<'a> {
         let (directories, others): (Vec<_>, Vec<_>) = self
             .settled
             .iter()
+            .filter(|path| {
+                self.source
+                    .id(path)
+                    .is_none_or(|id| !self.torn.contains(&id))
+            })
             .partition(|path| self.source.is_directory(path));
         let mut directories = directories;
         directories.sort_by_key(|path| std::cmp::Reverse(path.len()));

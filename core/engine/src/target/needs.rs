@@ -8,7 +8,7 @@ use std::{
     },
 };
 
-use blit_contract::{Diff, DiffKind, Result, Store};
+use blit_contract::{Diff, DiffKind, Entry, Result, Store};
 use blit_wire::{Message, NEEDS_MAX};
 use parking_lot::Mutex;
 use tokio::sync::{Mutex as AsyncMutex, Notify, futures::Notified, mpsc};
@@ -205,7 +205,14 @@ impl Needs {
 /// Whether this side prepares for the file before it asks for it. What is asked for again, because something
 /// went wrong, comes whole.
 fn is_large(diff: &Diff) -> bool {
-    diff.kind == DiffKind::Content && diff.attempt == 0 && diff.entry.size >= LARGE_BYTES_MIN
+    let is_first = diff.kind == DiffKind::Content && diff.attempt == 0;
+    is_first && diff.entry.size >= LARGE_BYTES_MIN && is_mostly_data(&diff.entry)
+}
+
+/// Holes cost nothing to send, and hours to look through: a file of a tebibyte may hold a few bytes.
+fn is_mostly_data(entry: &Entry) -> bool {
+    const HOLES_MAX: u64 = 4;
+    entry.size / HOLES_MAX <= entry.allocated
 }
 
 /// How many of `diffs` fit into one message; at least one.
