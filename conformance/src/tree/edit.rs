@@ -18,6 +18,7 @@ pub fn edit_tree(root: &Path, seed: u64, edits: usize) {
     for _ in 0..edits {
         let mut entries = Vec::new();
         collect(root, &mut entries);
+        entries.retain(|entry| has_room_beside(entry));
         let new = random.name();
         if entries.is_empty() {
             random_file(&root.join(new), &mut random);
@@ -30,6 +31,14 @@ pub fn edit_tree(root: &Path, seed: u64, edits: usize) {
         }
         edit(&entry, &beside, &mut random);
     }
+}
+
+/// Whether something of any name can be made beside the entry, and in it, by a path. Trees may be deeper.
+fn has_room_beside(entry: &Path) -> bool {
+    const PATH_BYTES_MAX: usize = 4_096;
+    const NAMES_BYTES: usize = 2 * 256;
+    let above = entry.parent().map_or(0, |it| it.as_os_str().len());
+    above + NAMES_BYTES < PATH_BYTES_MAX
 }
 
 fn edit(entry: &Path, beside: &Path, random: &mut Random) {
