@@ -27,7 +27,7 @@ use tokio::{
 
 use crate::{
     Source, Top, channel,
-    lane::{LANES, Lanes, Ledgers},
+    lane::{self, LANES, Lanes, Ledgers},
     session::{Session, joined},
 };
 
@@ -86,9 +86,12 @@ impl SourceRole {
         let mut machine = Machine::facing(Role::Target);
         self.open(lanes, &mut outgoing, &mut incoming, &mut machine)
             .await?;
-        let with_xattrs = self.session.options.preserve.xattrs;
-        let ledgers = Arc::new(Ledgers::default());
-        let lanes = Lanes::open(cx, &*connection, lanes, (with_xattrs, &ledgers)).await?;
+        let shared = Arc::new(lane::Shared {
+            session: Arc::clone(&self.session),
+            history: Arc::clone(&self.history.0),
+            ledgers: Ledgers::default(),
+        });
+        let lanes = Lanes::open(cx, &*connection, lanes, &shared).await?;
 
         let control = Arc::new(AsyncMutex::new(outgoing));
         let (needs, wanted) = mpsc::channel(NEEDS_QUEUE);
@@ -98,7 +101,7 @@ impl SourceRole {
         tasks.spawn(async move { lister.run(&listing_control).await });
         tasks.spawn(async move { sender.run(wanted).await });
         let settled = {
-            let listening = self.listen(&mut incoming, &mut machine, (needs, &ledgers));
+            let listening = self.listen(&mut incoming, &mut machine, (needs, &shared.ledgers));
             tokio::pin!(listening);
             loop {
                 tokio::select! {

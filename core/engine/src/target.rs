@@ -116,7 +116,7 @@ impl TargetRole {
         let lanes = (0..open.lanes).map(|_| connection.accept(cx));
         for lane in futures_util::future::try_join_all(lanes).await? {
             let mut lane = lane.ok_or_else(hung_up)?;
-            let lane = LaneReceiver::new(&mut lane, as_objects, &site.needs)?;
+            let lane = LaneReceiver::new(cx, &mut lane, as_objects, &site.needs)?;
             tasks.spawn(receiving.clone().run(lane));
         }
         // The committer ends when the last lane has.

@@ -14,6 +14,7 @@ mod exact;
 mod filters;
 mod first_steps;
 mod gate;
+mod kernel;
 mod lanes;
 mod manage;
 mod matrix;

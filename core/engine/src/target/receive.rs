@@ -1,6 +1,6 @@
 //! Takes what crosses the lanes, and stages it.
 
-mod changes;
+mod growing;
 mod ranges;
 
 use std::sync::Arc;
@@ -93,12 +93,15 @@ struct Taker {
 impl Taker {
     async fn arrive(&self, arrival: Arrival) -> Result<()> {
         match arrival {
-            Arrival::Changes {
+            Arrival::File {
+                item,
                 diff,
                 prepared,
                 pieces,
             } => {
-                let staged = changes::take(&self.site, &diff, prepared, pieces).await;
+                // Apart, so that what is spawned for everything else stays small.
+                let taking = growing::take(&self.site, item, &diff, prepared, pieces);
+                let staged = Box::pin(taking).await;
                 self.hand_on(diff, staged).await
             }
             Arrival::Payload(payload) => self.take(payload.item, payload.body).await,
