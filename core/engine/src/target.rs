@@ -35,7 +35,7 @@ use tokio::{sync::Mutex as AsyncMutex, task::JoinSet};
 
 use crate::{
     Confirm, Options, Target, Top, channel,
-    lane::LaneReceiver,
+    lane::{LaneReceiver, broken},
     mover::Mover,
     session::{Session, joined},
     source::{bug, receive},
@@ -128,8 +128,12 @@ impl TargetRole {
             loop {
                 tokio::select! {
                     done = &mut work => break done?,
-                    // A part that fails ends the whole.
-                    Some(ended) = tasks.join_next() => joined(ended)?,
+                    // A part that ends before it was asked to ends the whole: what is missing never comes.
+                    Some(ended) = tasks.join_next() => {
+                        joined(ended)?;
+                        return Err(Error::new(ErrorKind::Unreachable, "receive")
+                            .because("a lane ended before all had come"));
+                    }
                 }
             }
         }
@@ -158,6 +162,9 @@ impl TargetRole {
         {
             return Err(Error::new(ErrorKind::Invalid, "open session")
                 .because("the source opened another session than was asked for"));
+        }
+        if open.root.as_ref().is_some_and(|it| !it.is_directory()) {
+            return Err(broken("a root that is no directory"));
         }
         if let Some(expected) = &self.expected {
             expected.check_open(&open)?;

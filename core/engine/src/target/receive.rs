@@ -243,6 +243,9 @@ impl Taker {
 
     /// An entry that could not be had: once more, or to its bad end.
     async fn failed(&self, side: Side, mut diff: Diff, error: Error) -> Result<()> {
+        if is_violation(&error) {
+            return Err(error.at(&diff.path));
+        }
         if may_retry(error.kind(), &diff) {
             diff.attempt += 1;
             return self.site.needs.ask_instead(diff).await;
@@ -441,6 +444,11 @@ fn side_of(error: &Error) -> Side {
     } else {
         Side::Target
     }
+}
+
+/// Whether the source broke the protocol with what it sent of an entry: nothing more is taken of it.
+fn is_violation(error: &Error) -> bool {
+    error.op() == "receive" && error.kind() == ErrorKind::Invalid
 }
 
 /// Whether `now` is what was `found`, but for its number of names.
