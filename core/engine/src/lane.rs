@@ -5,7 +5,7 @@ mod changes;
 mod receive;
 mod send;
 
-pub(crate) use carried::{Piece, Pieces, broken, prove};
+pub(crate) use carried::{Piece, Pieces, broken, is_violation, prove};
 pub(crate) use changes::Ledgers;
 pub(crate) use receive::{Arrival, LaneReceiver};
 pub(crate) use send::Lanes;

@@ -24,7 +24,7 @@ use super::{
 };
 use crate::{
     digest,
-    lane::{Arrival, LaneReceiver},
+    lane::{Arrival, LaneReceiver, is_violation},
     mover::{Step, Transform},
     session::joined,
 };
@@ -61,7 +61,7 @@ impl Receiving {
     /// Takes payloads until the lane ends.
     pub(super) async fn run(self, mut lane: LaneReceiver) -> Result<()> {
         let mut writers = JoinSet::new();
-        while let Some(arrival) = lane.recv().await? {
+        while let Some(arrival) = next(&mut lane, &mut writers).await? {
             let place = Arc::clone(&self.places)
                 .acquire_owned()
                 .await
@@ -72,14 +72,26 @@ impl Receiving {
                 drop(place);
                 done
             });
-            while let Some(ended) = writers.try_join_next() {
-                joined(ended)?;
-            }
         }
         while let Some(ended) = writers.join_next().await {
             joined(ended)?;
         }
         Ok(())
+    }
+}
+
+/// What comes next, unless a writer fails before: nothing may come after that.
+async fn next(
+    lane: &mut LaneReceiver,
+    writers: &mut JoinSet<Result<()>>,
+) -> Result<Option<Arrival>> {
+    let receiving = lane.recv();
+    tokio::pin!(receiving);
+    loop {
+        tokio::select! {
+            arrival = &mut receiving => return arrival,
+            Some(ended) = writers.join_next() => joined(ended)?,
+        }
     }
 }
 
@@ -444,11 +456,6 @@ fn side_of(error: &Error) -> Side {
     } else {
         Side::Target
     }
-}
-
-/// Whether the source broke the protocol with what it sent of an entry: nothing more is taken of it.
-fn is_violation(error: &Error) -> bool {
-    error.op() == "receive" && error.kind() == ErrorKind::Invalid
 }
 
 /// Whether `now` is what was `found`, but for its number of names.
