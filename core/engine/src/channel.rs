@@ -195,10 +195,9 @@ fn unexpected(what: &str) -> Error {
 }
 
 /// The peer broke the protocol.
-pub(crate) fn broken(reason: impl std::error::Error + Send + Sync + 'static) -> Error {
-    Error::new(ErrorKind::Invalid, "receive")
-        .because(reason.to_string())
-        .with_source(reason)
+pub(crate) fn broken(reason: impl std::error::Error) -> Error {
+    // In words: they are told to the peer, too, who gets no source.
+    Error::new(ErrorKind::Invalid, "receive").because(reason.to_string())
 }
 
 /// The typed sending half of `stream`; `as_objects` if the connection passes them.

@@ -6,7 +6,7 @@ mod receive;
 mod send;
 
 pub(crate) use changes::Ledgers;
-pub(crate) use pieces::{Piece, Pieces, broken, prove};
+pub(crate) use pieces::{Piece, Pieces, broken, is_violation, prove};
 pub(crate) use receive::{Arrival, LaneReceiver};
 pub(crate) use send::{Lanes, Shared};
 

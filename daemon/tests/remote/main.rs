@@ -9,11 +9,13 @@
 
 mod audit;
 mod bench;
+mod chaos;
 mod cuts;
 mod exact;
 mod filters;
 mod first_steps;
 mod gate;
+mod hostile;
 mod kernel;
 mod lanes;
 mod manage;

@@ -157,9 +157,14 @@ pub(crate) fn prove(hasher: ContentHasher, seal: &FileSeal) -> Result<[u8; 32]> 
     Err(Error::new(ErrorKind::Corrupt, "receive").because("it is not what the source read"))
 }
 
-/// The source breaks the protocol about one file.
+/// The source breaks the protocol.
 pub(crate) fn broken(what: &str) -> Error {
     Error::new(ErrorKind::Invalid, "receive").because(format!("the source sent {what}"))
+}
+
+/// Whether the peer broke the protocol: nothing more is taken of it.
+pub(crate) fn is_violation(error: &Error) -> bool {
+    error.op() == "receive" && error.kind() == ErrorKind::Invalid
 }
 
 #[cfg(test)]
