@@ -35,7 +35,7 @@ pub(crate) fn something_fails_in_a_mirror() -> Story {
     )
 }
 
-fn plant(text: &str) -> Tree {
+pub(crate) fn plant(text: &str) -> Tree {
     let directory = || node(Body::Directory, 0o755, 7);
     let mut tree = Tree::new(directory());
     for line in text.split(", ").filter(|line| !line.is_empty()) {
@@ -66,7 +66,8 @@ fn plant(text: &str) -> Tree {
             Err(_) if what.is_empty() => drop(tree.put(path, directory())),
             Err(_) if what == "fifo" => drop(tree.put(path, node(Body::Fifo, mode, 9))),
             Err(_) => {
-                let leader = tree.id(&[what.as_bytes().to_vec()]).unwrap();
+                let leader: Path = what.split('/').map(|it| it.as_bytes().to_vec()).collect();
+                let leader = tree.id(&leader).unwrap();
                 tree.link(path, leader);
             }
         }
