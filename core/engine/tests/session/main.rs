@@ -10,6 +10,7 @@ mod faults;
 mod ledger;
 mod mirror;
 mod moves;
+mod pace;
 mod promises;
 mod remote;
 mod support;

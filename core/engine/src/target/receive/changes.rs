@@ -88,6 +88,8 @@ impl Growing<'_> {
         if offset < self.at || offset.saturating_add(bytes) > self.size {
             return Err(broken("data out of its place"));
         }
+        let session = &self.site.session;
+        session.pace.pass(&session.cx, bytes).await?;
         self.hole_until(offset).await?;
         self.hasher.update(&content);
         self.prepared.writer.write_at(offset, content).await?;
