@@ -326,3 +326,27 @@ fn a_directory_in_which_something_is_done_gets_no_new_metadata_by_that() {
         &[by_content(true), by_content(false)],
     );
 }
+
+#[test]
+fn a_fifo_in_a_directory_that_is_left_alone_stays_behind_and_is_named() {
+    let moved = Command {
+        ignore_existing: true,
+        ..Command::new(Verb::Move)
+    };
+    let foretold = Command {
+        dry_run: true,
+        ..moved.clone()
+    };
+    keeps("d/, d/f = fifo", Some("d = 1"), &[foretold, moved]);
+}
+
+#[test]
+fn a_file_whose_other_name_is_kept_in_a_backup_has_not_changed() {
+    let mirror = Command {
+        checksum: true,
+        backup: true,
+        yes: true,
+        ..Command::new(Verb::Mirror)
+    };
+    keeps("c = 1, d/, d/e = c", Some("c = 1, d = c"), &[mirror]);
+}
