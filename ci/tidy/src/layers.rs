@@ -30,6 +30,7 @@ const LAYERS: &[Layer] = &[
     layer("sdk/rust", &["core/contract", "sdk/abi"]),
     layer("core/filter", &["core/contract", "core/wire"]),
     layer("core/clock", &["core/contract"]),
+    layer("core/mover", &["core/clock", "core/contract"]),
     layer("core/spool", &["core/contract"]),
     layer("core/subtree", &["core/contract"]),
     layer(
@@ -41,6 +42,7 @@ const LAYERS: &[Layer] = &[
         &[
             "core/clock",
             "core/contract",
+            "core/mover",
             "core/plan",
             "core/spool",
             "core/subtree",

@@ -25,6 +25,7 @@ use blit_contract::{
     Connection, Error, ErrorKind, History, Phase, RelPath, Result, Side, Store, SyncScope,
     WritePolicy,
 };
+use blit_mover::Mover;
 use blit_spool::Spool;
 use blit_wire::{
     Accept, Hello, LANES_MAX, Machine, Message, Open, Role, SETTLED_MAX, Settled, Summary,
@@ -36,7 +37,6 @@ use tokio::{sync::Mutex as AsyncMutex, task::JoinSet};
 use crate::{
     Confirm, Options, Target, Top, channel,
     lane::LaneReceiver,
-    mover::Mover,
     session::{Session, joined},
     source::{bug, receive},
 };

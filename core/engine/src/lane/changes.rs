@@ -3,11 +3,12 @@
 use std::{collections::HashMap, ops::Range};
 
 use blit_contract::{ContentHasher, Cx, Error, ErrorKind, Reader, Result};
+use blit_mover::next_data;
 use blit_wire::{DATA_BYTES_MAX, Frame, LEDGER_BLOCKS_MAX, LEDGERS_MAX, Ledger};
 use bytes::Bytes;
 use parking_lot::Mutex;
 
-use crate::{channel::Sender, mover::next_data};
+use crate::channel::Sender;
 
 /// How much is read at a time, unless a block is larger.
 const CHUNK_BYTES: u64 = 1 << 20;

@@ -5,14 +5,12 @@ use std::sync::Arc;
 use blit_contract::{
     Attributes, Connection, ContentHasher, Cx, Diff, Reader, Result, SmallFile, StreamKind,
 };
+use blit_mover::next_data;
 use blit_wire::{Answers, Body, Carried, DATA_BYTES_MAX, FileSeal, FileStart, Frame, Payload};
 use tokio::sync::{Mutex, mpsc};
 
 use super::changes::{self, Known, Ledgers};
-use crate::{
-    channel::{self, Sender},
-    mover::next_data,
-};
+use crate::channel::{self, Sender};
 
 /// Answers of about so many bytes share a frame.
 const ANSWERS_BYTES: usize = 2 << 20;

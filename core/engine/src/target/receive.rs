@@ -9,6 +9,7 @@ use blit_contract::{
     ContentHasher, Diff, DiffKind, EndState, Entry, Error, ErrorKind, Item, ItemOp, MetaOp, Method,
     ReadItem, ReadOptions, Reader, RelPath, Replace, Result, Side, SmallFile, WriteOptions,
 };
+use blit_mover::{Step, Transform};
 use blit_wire::{Body, Verb};
 use tokio::{
     sync::{Semaphore, mpsc},
@@ -25,7 +26,6 @@ use super::{
 use crate::{
     digest,
     lane::{Arrival, LaneReceiver},
-    mover::{Step, Transform},
     session::joined,
 };
 

@@ -3,14 +3,12 @@
 use std::ops::Range;
 
 use blit_contract::{ContentHasher, Diff, Error, ErrorKind, Method, NoHistory, Result, Staged};
+use blit_mover::{Step, Transform};
 use blit_wire::FileSeal;
 use bytes::Bytes;
 
 use super::super::{Prepared, Site};
-use crate::{
-    lane::{Piece, Pieces, broken, prove},
-    mover::{Step, Transform},
-};
+use crate::lane::{Piece, Pieces, broken, prove};
 
 /// How much of what is the same is read back at a time.
 const STEP_BYTES: u64 = 1 << 20;

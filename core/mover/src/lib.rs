@@ -1,32 +1,33 @@
 //! How the bytes of a file move: the one place where the data path is chosen.
 //!
-//! Each side has *ports*: a kernel descriptor, or chunks, which are always there. [`candidates`] ranks
-//! the methods that fit by measured history, with a prior for a cold start; [`copy`] tries them in
+//! Each side has *ports*: a kernel descriptor, or chunks, which are always there. `candidates` ranks
+//! the methods that fit by measured history, with a prior for a cold start; [`Mover::copy`] tries them in
 //! that order. A method that answers "unsupported" is passed over before its first byte, never in
 //! the middle, and not tried again between the same two file systems.
+
+#![deny(missing_docs)]
 
 mod kernel;
 mod pump;
 
 use std::{collections::HashSet, ops::Range, time::Duration};
 
-use blit_contract::{Cost, Cx, ErrorKind, History, Method, Reader, Result, Writer};
-use parking_lot::Mutex;
-
 use blit_clock::Pace;
+use blit_contract::{Cost, Cx, Error, ErrorKind, History, Method, Reader, Result, Writer};
+use parking_lot::Mutex;
 
 /// What an end of a copy offers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Ports {
+struct Ports {
     /// The kernel has the file open.
-    pub(crate) fd: bool,
+    fd: bool,
 }
 
 /// What has to happen to the bytes on their way.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub(crate) struct Transform {
+pub struct Transform {
     /// The process must see every byte, for a digest.
-    pub(crate) digest: bool,
+    pub digest: bool,
 }
 
 /// First guesses in bytes per second, for a machine without history: sharing blocks costs nothing,
@@ -38,7 +39,7 @@ const PRIORS: [(Method, f64); 3] = [
 ];
 
 /// The methods that fit, the best first. The last always works.
-pub(crate) fn candidates(
+fn candidates(
     source: Ports,
     target: Ports,
     transform: Transform,
@@ -64,17 +65,17 @@ pub(crate) fn candidates(
 
 /// Moves files, and remembers which methods two file systems do not support between them.
 #[derive(Debug, Default)]
-pub(crate) struct Mover {
+pub struct Mover {
     unsupported: Mutex<HashSet<(Method, u64)>>,
 }
 
 /// What moved, and how.
 #[derive(Debug)]
-pub(crate) struct Moved {
+pub struct Moved {
     /// The method that moved all of it.
-    pub(crate) method: Method,
+    pub method: Method,
     /// The digest of what was read, if it was asked for and the whole file moved.
-    pub(crate) digest: Option<[u8; 32]>,
+    pub digest: Option<[u8; 32]>,
 }
 
 impl Mover {
@@ -82,7 +83,7 @@ impl Mover {
     ///
     /// # Errors
     /// `Changed` if the source ends before the range does; whatever reading or writing says.
-    pub(crate) async fn copy(
+    pub async fn copy(
         &self,
         step: &Step<'_>,
         transform: Transform,
@@ -117,19 +118,24 @@ impl Mover {
                 Err(error) => return Err(error),
             }
         }
-        Err(super::source::bug("no method to move a file"))
+        Err(Error::new(ErrorKind::Bug, "copy").because("no method to move a file"))
     }
 }
 
 /// What is to move: bytes `range` of a file, from where to where.
-pub(crate) struct Step<'a> {
-    pub(crate) cx: &'a Cx,
-    pub(crate) pace: &'a Pace,
-    pub(crate) reader: &'a dyn Reader,
-    pub(crate) writer: &'a dyn Writer,
-    pub(crate) range: Range<u64>,
+pub struct Step<'a> {
+    /// What may cancel it.
+    pub cx: &'a Cx,
+    /// How fast it may go.
+    pub pace: &'a Pace,
+    /// From where.
+    pub reader: &'a dyn Reader,
+    /// To where: the same place in the file.
+    pub writer: &'a dyn Writer,
+    /// Which bytes.
+    pub range: Range<u64>,
     /// Told of every piece that has moved.
-    pub(crate) on_bytes: &'a (dyn Fn(u64) + Send + Sync),
+    pub on_bytes: &'a (dyn Fn(u64) + Send + Sync),
 }
 
 #[cfg(unix)]
@@ -156,12 +162,11 @@ fn ports_of_writer(_: &dyn Writer) -> Ports {
     Ports { fd: false }
 }
 
-/// The run of data at or after `at`, cut to `range`; `None` if nothing but holes follows in it.
-pub(crate) async fn next_data(
-    reader: &dyn Reader,
-    at: u64,
-    end: u64,
-) -> Result<Option<Range<u64>>> {
+/// The run of data at or after `at`, cut at `end`; `None` if nothing but holes follows before it.
+///
+/// # Errors
+/// What the reader says.
+pub async fn next_data(reader: &dyn Reader, at: u64, end: u64) -> Result<Option<Range<u64>>> {
     let data = if reader.entry().may_have_holes() {
         reader.extent(at).await?
     } else {
