@@ -461,12 +461,13 @@ fn side_of(error: &Error) -> Side {
     }
 }
 
-/// Whether `now` is what was `found`, but for its number of names.
+/// Whether `now` is what was `found`, but for its names. What is kept in a backup has as many as before:
+/// one of them was moved there.
 fn has_other_names(found: &Entry, now: &Entry) -> bool {
     let mut as_found = now.clone();
     as_found.identity.links = found.identity.links;
     as_found.identity.changed = found.identity.changed;
-    as_found == *found && now.identity.links != found.identity.links
+    as_found == *found && found.identity.links.max(now.identity.links) > 1
 }
 
 /// What the target's scan saw at the name.

@@ -12,6 +12,7 @@ mod ledger;
 mod mangle;
 mod mirror;
 mod moves;
+mod pace;
 mod promises;
 mod remote;
 mod support;
