@@ -9,11 +9,13 @@
 
 mod audit;
 mod bench;
+mod configuring;
 mod cuts;
 mod exact;
 mod filters;
 mod first_steps;
 mod gate;
+mod handed;
 mod lanes;
 mod manage;
 mod matrix;
@@ -22,5 +24,6 @@ mod refusals;
 mod relay;
 mod resume;
 mod running;
+mod service;
 mod trees;
 mod verbs;
