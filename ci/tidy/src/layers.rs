@@ -31,6 +31,7 @@ const LAYERS: &[Layer] = &[
     layer("core/filter", &["core/contract", "core/wire"]),
     layer("core/clock", &["core/contract"]),
     layer("core/confine", &[]),
+    layer("core/mover", &["core/clock", "core/contract"]),
     layer("core/spool", &["core/contract"]),
     layer("core/subtree", &["core/contract"]),
     layer(
@@ -42,6 +43,7 @@ const LAYERS: &[Layer] = &[
         &[
             "core/clock",
             "core/contract",
+            "core/mover",
             "core/plan",
             "core/spool",
             "core/subtree",

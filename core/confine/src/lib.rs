@@ -2,7 +2,7 @@
 //!
 //! Whoever finds a way past our own checks then finds the kernel's: [`forbid_calls`] takes from the whole
 //! process what a server of files has no use for, and a [`Domain`] runs work on threads that reach the files
-//! they are for, and no others. `docs/adr/0009` says why threads.
+//! they are for, and no others. `docs/adr/0010` says why threads.
 
 #![forbid(unsafe_code)]
 #![deny(missing_docs)]

@@ -9,6 +9,7 @@
 
 mod audit;
 mod bench;
+mod chaos;
 mod configuring;
 mod cuts;
 mod exact;
@@ -16,6 +17,8 @@ mod filters;
 mod first_steps;
 mod gate;
 mod handed;
+mod hostile;
+mod kernel;
 mod lanes;
 mod manage;
 mod matrix;

@@ -7,9 +7,12 @@
 
 mod copy;
 mod faults;
+mod hostile;
 mod ledger;
+mod mangle;
 mod mirror;
 mod moves;
+mod pace;
 mod promises;
 mod remote;
 mod support;

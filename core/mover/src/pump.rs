@@ -2,7 +2,7 @@
 
 use blit_contract::{ContentHasher, Result};
 
-use super::{Step, next_data};
+use crate::{Step, next_data};
 
 /// How much is in flight at a time. 1 MiB reads reach full speed on every disk measured.
 const CHUNK_BYTES: u64 = 1 << 20;

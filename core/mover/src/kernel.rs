@@ -13,14 +13,14 @@ mod linux {
     use blit_contract::{Error, ErrorKind, Result};
     use rustix::io::{Errno, retry_on_intr};
 
-    use crate::mover::{Step, next_data};
+    use crate::{Step, next_data};
 
     /// How much one call moves. Long enough that the calls do not count, short enough to stop soon:
     /// 64 MiB take some 20 ms.
     const CALL_BYTES: u64 = 64 << 20;
 
     /// Shares the blocks of the whole file (`FICLONE`).
-    pub(in crate::mover) async fn reflink(step: &Step<'_>) -> Result<()> {
+    pub(crate) async fn reflink(step: &Step<'_>) -> Result<()> {
         let (from, to) = descriptors(step)?;
         blocking(move || retry_on_intr(|| rustix::fs::ioctl_ficlone(to.as_fd(), from.as_fd())))
             .await?
@@ -30,7 +30,7 @@ mod linux {
     }
 
     /// Copies the data of the range with `copy_file_range`; what lies between stays a hole.
-    pub(in crate::mover) async fn copy_file_range(step: &Step<'_>) -> Result<()> {
+    pub(crate) async fn copy_file_range(step: &Step<'_>) -> Result<()> {
         let (from, to) = descriptors(step)?;
         let (mut from, mut to) = (from, to);
         let mut at = step.range.start;
@@ -113,13 +113,13 @@ mod linux {
 mod elsewhere {
     use blit_contract::{Error, ErrorKind, Result};
 
-    use crate::mover::Step;
+    use crate::Step;
 
-    pub(in crate::mover) async fn reflink(_: &Step<'_>) -> Result<()> {
+    pub(crate) async fn reflink(_: &Step<'_>) -> Result<()> {
         Err(Error::new(ErrorKind::Unsupported, "reflink"))
     }
 
-    pub(in crate::mover) async fn copy_file_range(_: &Step<'_>) -> Result<()> {
+    pub(crate) async fn copy_file_range(_: &Step<'_>) -> Result<()> {
         Err(Error::new(ErrorKind::Unsupported, "copy"))
     }
 }
