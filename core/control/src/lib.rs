@@ -36,6 +36,11 @@ pub use peers::{KnownPeer, Peers, PeersError};
 pub use probe::{Probe, probe};
 pub use server::{Arrivals, LaneOpening, Server};
 
+/// What machines say to each other before and around their streams.
+pub mod calls {
+    pub use crate::proto::{JoinReply, JoinRequest, KnockRequest, Opening, Piece};
+}
+
 /// What the administrator and the daemon of this machine say to each other.
 pub mod management {
     pub use crate::proto::{

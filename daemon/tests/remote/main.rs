@@ -9,6 +9,7 @@
 
 mod audit;
 mod bench;
+mod corpus;
 mod cuts;
 mod exact;
 mod filters;
