@@ -6,7 +6,8 @@
 use std::{any::Any, collections::VecDeque, marker::PhantomData};
 
 use blit_contract::{
-    Chunk, Error, ErrorKind, RecvStream, Result, SendStream, Stream, TransportCap, TransportCaps,
+    Chunk, Error, ErrorKind, FdLease, RecvStream, Result, SendStream, Stream, TransportCap,
+    TransportCaps, Witness,
 };
 use blit_wire::{BadMessage, Frame, FrameBuffer, Message, Reply, Request};
 use bytes::Bytes;
@@ -62,6 +63,10 @@ impl<T: Any + Send> Sender<T> {
 
     async fn push(&mut self, chunk: Chunk) -> Result<()> {
         self.queue.push_back(chunk);
+        self.drain().await
+    }
+
+    async fn drain(&mut self) -> Result<()> {
         while !self.queue.is_empty() {
             self.stream.send(&mut self.queue).await?;
         }
@@ -77,6 +82,32 @@ impl<T: Crossing> Sender<T> {
         } else {
             self.push(Chunk::Bytes(value.to_frame())).await
         }
+    }
+}
+
+impl Sender<Frame> {
+    /// Sends a run of data: its frame, and behind it the bytes as they are.
+    pub(crate) async fn send_data(&mut self, offset: u64, content: Bytes) -> Result<()> {
+        let bytes = content.len() as u64;
+        let frame = Frame::Data { offset, bytes };
+        self.queue.push_back(Chunk::Bytes(frame.to_frame()));
+        self.push(Chunk::Bytes(content)).await
+    }
+
+    /// How many bytes behind a frame the kernel may move; `None` if it cannot here.
+    pub(crate) fn lends(&self) -> Option<u64> {
+        self.stream.lends()
+    }
+
+    /// Sends the frame of a run of data, and lends what is under the stream for its bytes.
+    pub(crate) async fn lease(&mut self, offset: u64, bytes: u64) -> Result<FdLease> {
+        self.send(Frame::Data { offset, bytes }).await?;
+        self.stream.lease(bytes).await
+    }
+
+    /// Ends a lease.
+    pub(crate) async fn settle(&mut self, witness: Witness) -> Result<()> {
+        self.stream.settle(witness).await
     }
 }
 
@@ -111,15 +142,47 @@ impl<T: Crossing> Receiver<T> {
             }
             match self.stream.recv(RECEIVE_BYTES_MAX).await? {
                 None if self.buffer.is_empty() => return Ok(None),
-                None => {
-                    return Err(Error::new(ErrorKind::Unreachable, "receive")
-                        .because("the connection ended in the middle of a message"));
-                }
+                None => return Err(cut_off()),
                 Some(Chunk::Object(value)) => return downcast(value).map(Some),
-                Some(Chunk::Bytes(piece)) => self.buffer.push(&piece),
+                Some(Chunk::Bytes(piece)) => self.buffer.push(piece),
             }
         }
     }
+}
+
+impl Receiver<Frame> {
+    /// The next of the bytes that follow a frame: at least one, and at most `bytes_max`.
+    pub(crate) async fn recv_bytes(&mut self, bytes_max: u64) -> Result<Bytes> {
+        let bytes_max = usize::try_from(bytes_max).unwrap_or(usize::MAX);
+        loop {
+            if let Some(bytes) = self.buffer.next_bytes(bytes_max) {
+                return Ok(bytes);
+            }
+            match self.stream.recv(bytes_max).await? {
+                None => return Err(cut_off()),
+                Some(Chunk::Object(_)) => return Err(unexpected("a value where bytes were due")),
+                Some(Chunk::Bytes(piece)) => self.buffer.push(piece),
+            }
+        }
+    }
+
+    /// Lends what is under the stream for the bytes that follow a frame, if they lie in it so.
+    pub(crate) async fn lease(&mut self, bytes: u64) -> Result<Option<FdLease>> {
+        if !self.buffer.is_empty() {
+            return Ok(None);
+        }
+        self.stream.lease(bytes).await
+    }
+
+    /// Ends a lease.
+    pub(crate) async fn settle(&mut self, witness: Witness) -> Result<()> {
+        self.stream.settle(witness).await
+    }
+}
+
+fn cut_off() -> Error {
+    Error::new(ErrorKind::Unreachable, "receive")
+        .because("the connection ended in the middle of a message")
 }
 
 fn downcast<T: Any>(value: Box<dyn Any + Send>) -> Result<T> {
@@ -132,10 +195,9 @@ fn unexpected(what: &str) -> Error {
 }
 
 /// The peer broke the protocol.
-pub(crate) fn broken(reason: impl std::error::Error + Send + Sync + 'static) -> Error {
-    Error::new(ErrorKind::Invalid, "receive")
-        .because(reason.to_string())
-        .with_source(reason)
+pub(crate) fn broken(reason: impl std::error::Error) -> Error {
+    // In words: they are told to the peer, too, who gets no source.
+    Error::new(ErrorKind::Invalid, "receive").because(reason.to_string())
 }
 
 /// The typed sending half of `stream`; `as_objects` if the connection passes them.

@@ -10,8 +10,8 @@ use std::{
 
 use async_trait::async_trait;
 use blit_contract::{
-    Chunk, Connection, Cx, Demands, Limits, PeerInfo, RecvStream, Result, Rma, SendStream, Stream,
-    StreamKind, TransportCaps,
+    Chunk, Connection, Cx, Demands, FdLease, Limits, PeerInfo, RecvStream, Result, Rma, SendStream,
+    Stream, StreamKind, TransportCaps, Witness,
 };
 
 /// Bytes that crossed, both ways.
@@ -109,6 +109,19 @@ impl SendStream for MeteredSend {
     fn reset(&mut self, code: u32) {
         self.stream.reset(code);
     }
+
+    fn lends(&self) -> Option<u64> {
+        self.stream.lends()
+    }
+
+    async fn lease(&mut self, bytes: u64) -> Result<FdLease> {
+        self.meter.fetch_add(bytes, Ordering::Relaxed);
+        self.stream.lease(bytes).await
+    }
+
+    async fn settle(&mut self, witness: Witness) -> Result<()> {
+        self.stream.settle(witness).await
+    }
 }
 
 #[derive(Debug)]
@@ -128,5 +141,17 @@ impl RecvStream for MeteredRecv {
 
     fn stop(&mut self, code: u32) {
         self.stream.stop(code);
+    }
+
+    async fn lease(&mut self, bytes: u64) -> Result<Option<FdLease>> {
+        let lease = self.stream.lease(bytes).await?;
+        if lease.is_some() {
+            self.meter.fetch_add(bytes, Ordering::Relaxed);
+        }
+        Ok(lease)
+    }
+
+    async fn settle(&mut self, witness: Witness) -> Result<()> {
+        self.stream.settle(witness).await
     }
 }

@@ -36,7 +36,7 @@ use tokio::{sync::Mutex as AsyncMutex, task::JoinSet};
 
 use crate::{
     Confirm, Options, Target, Top, channel,
-    lane::LaneReceiver,
+    lane::{LaneReceiver, broken},
     session::{Session, joined},
     source::{bug, receive},
 };
@@ -112,12 +112,13 @@ impl TargetRole {
             tasks.spawn(ledger::prepare_all(Arc::clone(&site), large));
         }
         let receiving = receive::Receiving::new(&site, queue);
+        let mut receivers = JoinSet::new();
         // Side by side: each may take some round trips.
         let lanes = (0..open.lanes).map(|_| connection.accept(cx));
         for lane in futures_util::future::try_join_all(lanes).await? {
             let mut lane = lane.ok_or_else(hung_up)?;
-            let lane = LaneReceiver::new(&mut lane, as_objects, &site.needs)?;
-            tasks.spawn(receiving.clone().run(lane));
+            let lane = LaneReceiver::new(cx, &mut lane, as_objects, &site.needs)?;
+            receivers.spawn(receiving.clone().run(lane));
         }
         // The committer ends when the last lane has.
         drop(receiving);
@@ -130,12 +131,20 @@ impl TargetRole {
                     done = &mut work => break done?,
                     // A part that fails ends the whole.
                     Some(ended) = tasks.join_next() => joined(ended)?,
+                    // And so does a lane that ends: what has not come over it never will.
+                    Some(ended) = receivers.join_next() => {
+                        joined(ended)?;
+                        return Err(Error::new(ErrorKind::Unreachable, "receive")
+                            .because("a lane ended before all had come"));
+                    }
                 }
             }
         }
         site.needs.finish().await?;
-        while let Some(ended) = tasks.join_next().await {
-            joined(ended)?;
+        for mut parts in [receivers, tasks] {
+            while let Some(ended) = parts.join_next().await {
+                joined(ended)?;
+            }
         }
         self.close(&site, &mut incoming, &mut machine).await
     }
@@ -156,8 +165,11 @@ impl TargetRole {
         if (open.verb, open.dry_run) != (options.verb, options.dry_run)
             || !(1..=LANES_MAX).contains(&open.lanes)
         {
-            return Err(Error::new(ErrorKind::Invalid, "open session")
+            return Err(Error::new(ErrorKind::Invalid, "receive")
                 .because("the source opened another session than was asked for"));
+        }
+        if open.root.as_ref().is_some_and(|it| !it.is_directory()) {
+            return Err(broken("a root that is no directory"));
         }
         if let Some(expected) = &self.expected {
             expected.check_open(&open)?;

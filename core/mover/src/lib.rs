@@ -1,13 +1,16 @@
 //! How the bytes of a file move: the one place where the data path is chosen.
 //!
-//! Each side has *ports*: a kernel descriptor, or chunks, which are always there. `candidates` ranks
-//! the methods that fit by measured history, with a prior for a cold start; [`Mover::copy`] tries them in
-//! that order. A method that answers "unsupported" is passed over before its first byte, never in
-//! the middle, and not tried again between the same two file systems.
+//! Each side has a *port*: a file of the kernel, a socket of the kernel, or chunks, which are always there.
+//! `candidates` ranks the methods that fit by measured history, with a prior for a cold start.
+//! [`Mover::copy`] tries them in that order between two files; a method that answers "unsupported" is
+//! passed over before its first byte, never in the middle, and not tried again between the same two file
+//! systems. [`Outlet`] and [`Inlet`] are for files that leave or come over a lane.
 
 #![deny(missing_docs)]
+#![forbid(unsafe_code)]
 
 mod kernel;
+mod lane;
 mod pump;
 
 use std::{collections::HashSet, ops::Range, time::Duration};
@@ -16,11 +19,17 @@ use blit_clock::Pace;
 use blit_contract::{Cost, Cx, Error, ErrorKind, History, Method, Reader, Result, Writer};
 use parking_lot::Mutex;
 
+pub use lane::{Inlet, Left, Outlet, Placed};
+
 /// What an end of a copy offers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct Ports {
+enum Port {
+    /// Bytes in memory.
+    Chunks,
     /// The kernel has the file open.
-    fd: bool,
+    File,
+    /// The kernel has the stream open.
+    Socket,
 }
 
 /// What has to happen to the bytes on their way.
@@ -31,25 +40,37 @@ pub struct Transform {
 }
 
 /// First guesses in bytes per second, for a machine without history: sharing blocks costs nothing,
-/// `copy_file_range` ran at 3.4 to 4.3 GB/s and read + write at 3.3 on the reference machine.
-const PRIORS: [(Method, f64); 3] = [
+/// `copy_file_range` ran at 3.4 to 4.3 GB/s and read + write at 3.3 on the reference machine. What stays in
+/// the kernel comes before what does not.
+const PRIORS: [(Method, f64); 5] = [
     (Method::Reflink, 1e12),
     (Method::CopyFileRange, 4.0e9),
+    (Method::Sendfile, 3.3e9),
+    (Method::Splice, 3.3e9),
     (Method::Pump, 3.3e9),
 ];
 
+/// Methods that are so close to the fastest count as equally fast: the one that costs less leads.
+const EQUAL: f64 = 1.1;
+
 /// The methods that fit, the best first. The last always works.
 fn candidates(
-    source: Ports,
-    target: Ports,
+    source: Port,
+    target: Port,
     transform: Transform,
     history: &dyn History,
     size_bytes: u64,
 ) -> Vec<Method> {
-    let in_kernel = source.fd && target.fd && !transform.digest;
+    let fits = |method: Method| match (method, source, target) {
+        (Method::Reflink | Method::CopyFileRange, Port::File, Port::File) => !transform.digest,
+        (Method::Sendfile, Port::File, Port::Socket)
+        | (Method::Splice, Port::Socket, Port::File)
+        | (Method::Pump, ..) => true,
+        _ => false,
+    };
     let mut ranked: Vec<(Method, Duration)> = PRIORS
         .iter()
-        .filter(|(method, _)| in_kernel || *method == Method::Pump)
+        .filter(|(method, _)| fits(*method))
         .map(|(method, prior)| {
             let guess = Cost {
                 bytes_per_sec: *prior,
@@ -59,8 +80,21 @@ fn candidates(
             (*method, cost.estimate(1, size_bytes))
         })
         .collect();
-    ranked.sort_by_key(|(_, estimate)| *estimate);
+    let least = ranked.iter().map(|(_, estimate)| *estimate).min();
+    let least = least.unwrap_or_default();
+    // Stable: what is equal stays in the order of the priors.
+    ranked.sort_by_key(|(_, estimate)| (*estimate).max(least.mul_f64(EQUAL)));
     ranked.into_iter().map(|(method, _)| method).collect()
+}
+
+/// Whether the kernel is to move a file of that size between a file and a lane that lends its socket.
+fn leads(kernel: Method, history: &dyn History, size_bytes: u64) -> bool {
+    let (source, target) = match kernel {
+        Method::Sendfile => (Port::File, Port::Socket),
+        _ => (Port::Socket, Port::File),
+    };
+    let ranked = candidates(source, target, Transform::default(), history, size_bytes);
+    ranked.first() == Some(&kernel)
 }
 
 /// Moves files, and remembers which methods two file systems do not support between them.
@@ -93,7 +127,7 @@ impl Mover {
         let size = range.end - range.start;
         let is_whole = range.start == 0 && range.end == reader.entry().size;
         let device = reader.entry().identity.device;
-        let (from, to) = (ports_of_reader(reader), ports_of_writer(step.writer));
+        let (from, to) = (port_of_reader(reader), port_of_writer(step.writer));
         for method in candidates(from, to, transform, history, size) {
             if self.unsupported.lock().contains(&(method, device)) {
                 continue;
@@ -139,27 +173,23 @@ pub struct Step<'a> {
 }
 
 #[cfg(unix)]
-fn ports_of_reader(reader: &dyn Reader) -> Ports {
-    Ports {
-        fd: reader.fd().is_some(),
-    }
+fn port_of_reader(reader: &dyn Reader) -> Port {
+    reader.fd().map_or(Port::Chunks, |_| Port::File)
 }
 
 #[cfg(unix)]
-fn ports_of_writer(writer: &dyn Writer) -> Ports {
-    Ports {
-        fd: writer.fd().is_some(),
-    }
+fn port_of_writer(writer: &dyn Writer) -> Port {
+    writer.fd().map_or(Port::Chunks, |_| Port::File)
 }
 
 #[cfg(not(unix))]
-fn ports_of_reader(_: &dyn Reader) -> Ports {
-    Ports { fd: false }
+fn port_of_reader(_: &dyn Reader) -> Port {
+    Port::Chunks
 }
 
 #[cfg(not(unix))]
-fn ports_of_writer(_: &dyn Writer) -> Ports {
-    Ports { fd: false }
+fn port_of_writer(_: &dyn Writer) -> Port {
+    Port::Chunks
 }
 
 /// The run of data at or after `at`, cut at `end`; `None` if nothing but holes follows before it.
@@ -182,9 +212,6 @@ mod tests {
     use super::*;
     use blit_contract::NoHistory;
 
-    const FD: Ports = Ports { fd: true };
-    const CHUNKS: Ports = Ports { fd: false };
-
     /// A history in which one method ran at that many bytes per second.
     struct Measured(Method, f64);
 
@@ -197,14 +224,14 @@ mod tests {
         }
     }
 
-    fn ranked(source: Ports, target: Ports, digest: bool, history: &dyn History) -> Vec<Method> {
+    fn ranked(source: Port, target: Port, digest: bool, history: &dyn History) -> Vec<Method> {
         candidates(source, target, Transform { digest }, history, 1 << 30)
     }
 
     #[test]
     fn a_cold_start_prefers_sharing_blocks_then_the_kernel_then_the_pump() {
         assert_eq!(
-            ranked(FD, FD, false, &NoHistory),
+            ranked(Port::File, Port::File, false, &NoHistory),
             [Method::Reflink, Method::CopyFileRange, Method::Pump]
         );
     }
@@ -213,15 +240,42 @@ mod tests {
     fn measured_history_overrules_the_prior() {
         let slow_kernel = Measured(Method::CopyFileRange, 1e8);
         assert_eq!(
-            ranked(FD, FD, false, &slow_kernel),
+            ranked(Port::File, Port::File, false, &slow_kernel),
             [Method::Reflink, Method::Pump, Method::CopyFileRange]
         );
     }
 
     #[test]
     fn without_descriptors_or_with_a_digest_only_the_pump_fits() {
-        assert_eq!(ranked(FD, CHUNKS, false, &NoHistory), [Method::Pump]);
-        assert_eq!(ranked(CHUNKS, FD, false, &NoHistory), [Method::Pump]);
-        assert_eq!(ranked(FD, FD, true, &NoHistory), [Method::Pump]);
+        assert_eq!(
+            ranked(Port::File, Port::Chunks, false, &NoHistory),
+            [Method::Pump]
+        );
+        assert_eq!(
+            ranked(Port::Chunks, Port::File, false, &NoHistory),
+            [Method::Pump]
+        );
+        assert_eq!(
+            ranked(Port::File, Port::File, true, &NoHistory),
+            [Method::Pump]
+        );
+    }
+
+    #[test]
+    fn a_lane_that_lends_its_socket_is_served_by_the_kernel_until_that_was_slower() {
+        assert!(leads(Method::Sendfile, &NoHistory, 1 << 30));
+        assert!(leads(Method::Splice, &NoHistory, 1 << 30));
+        // Through the network both are as fast as it is: the kernel costs less.
+        assert!(leads(
+            Method::Sendfile,
+            &Measured(Method::Sendfile, 3.1e9),
+            1 << 30
+        ));
+        assert!(!leads(
+            Method::Sendfile,
+            &Measured(Method::Sendfile, 2.5e9),
+            1 << 30
+        ));
+        assert!(leads(Method::Splice, &Measured(Method::Pump, 1e9), 1 << 30));
     }
 }

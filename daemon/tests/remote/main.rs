@@ -9,12 +9,15 @@
 
 mod audit;
 mod bench;
+mod chaos;
 mod corpus;
 mod cuts;
 mod exact;
 mod filters;
 mod first_steps;
 mod gate;
+mod hostile;
+mod kernel;
 mod lanes;
 mod manage;
 mod matrix;

@@ -202,7 +202,7 @@ impl Stage {
                 };
             }
             match recv.recv(1 << 16).await.unwrap() {
-                Some(blit_contract::Chunk::Bytes(bytes)) => frames.push(&bytes),
+                Some(blit_contract::Chunk::Bytes(bytes)) => frames.push(bytes),
                 other => panic!("{other:?}"),
             }
         }

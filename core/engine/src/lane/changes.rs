@@ -201,13 +201,10 @@ impl Changes<'_> {
                 Ok(None) => return Ok(Ok(())),
                 Err(error) => return Ok(Err(error)),
             };
-            at = data.end.min(data.start + DATA_BYTES_MAX as u64);
+            at = data.end.min(data.start + DATA_BYTES_MAX);
             let piece = (data.start - start) as usize..(at - start) as usize;
-            let data = Frame::Data {
-                offset: data.start,
-                content: content.slice(piece),
-            };
-            self.frames.send(data).await?;
+            let piece = content.slice(piece);
+            self.frames.send_data(data.start, piece).await?;
         }
     }
 }

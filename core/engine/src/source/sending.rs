@@ -10,8 +10,8 @@ use std::{
 };
 
 use blit_contract::{
-    Diff, Error, ErrorKind, ReadItem, ReadOptions, Reader, RelPath, Result, SmallFile, Time, Work,
-    WorkItem,
+    Diff, Entry, Error, ErrorKind, ReadItem, ReadOptions, Reader, RelPath, Result, Select,
+    Selection, SmallFile, Time, Work, WorkItem,
 };
 use blit_wire::{Body, Payload, RangePart};
 use parking_lot::Mutex;
@@ -33,6 +33,8 @@ pub(super) struct Reading {
     pub(super) lanes: Lanes,
     /// The target is in another process: what leaves is paced here, and otherwise where it arrives.
     pub(super) leaves: bool,
+    /// The mount of the source directory.
+    pub(super) mount: u64,
     pub(super) open_files: Mutex<HashMap<RelPath, Arc<Shared>>>,
 }
 
@@ -208,9 +210,24 @@ impl Reading {
             return Err(Error::new(ErrorKind::Changed, "read")
                 .because(format!("it is a {} now", entry.kind.word())));
         }
+        if self.leaves && !self.takes(diff, &entry) {
+            return Err(Error::new(ErrorKind::Changed, "read").because("it is left out now"));
+        }
         entry.name = diff.entry.name.clone();
         diff.entry = entry;
         Ok(())
+    }
+
+    /// Whether the rules still take what the entry has become. The target says when to look again, and
+    /// must not get by it what it was not offered.
+    fn takes(&self, diff: &Diff, found: &Entry) -> bool {
+        let is_near = !self.session.options.one_file_system
+            || found.is_directory()
+            || found.identity.mount == self.mount;
+        let parent = self.path(diff).parent().cloned().unwrap_or_default();
+        let select = self.session.options.select.as_ref();
+        let skips = |select: &Arc<dyn Select>| select.select(&parent, found) == Selection::Skip;
+        is_near && !select.is_some_and(skips)
     }
 
     /// Waits until the last change of each is so old that a later one would show.

@@ -7,7 +7,9 @@
 
 mod copy;
 mod faults;
+mod hostile;
 mod ledger;
+mod mangle;
 mod mirror;
 mod moves;
 mod pace;

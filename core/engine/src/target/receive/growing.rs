@@ -1,9 +1,9 @@
-//! A large file that comes without what is here already.
+//! A file that arrives over a lane, perhaps without what is here already.
 
 use std::ops::Range;
 
 use blit_contract::{ContentHasher, Diff, Error, ErrorKind, Method, NoHistory, Result, Staged};
-use blit_mover::{Step, Transform};
+use blit_mover::{Inlet, Step, Transform};
 use blit_wire::FileSeal;
 use bytes::Bytes;
 
@@ -13,26 +13,39 @@ use crate::lane::{Piece, Pieces, broken, prove};
 /// How much of what is the same is read back at a time.
 const STEP_BYTES: u64 = 1 << 20;
 
-/// Takes the file, and stages it. If it is cut off, what has come is kept for another session.
+/// Takes the file, and stages it. If it is cut off, what has come of a file for which this side is
+/// prepared is kept for another session.
 pub(super) async fn take(
     site: &Site,
+    item: u64,
     diff: &Diff,
-    prepared: Prepared,
-    pieces: Pieces,
+    prepared: Option<Prepared>,
+    mut pieces: Pieces,
 ) -> Result<(Staged, Method)> {
+    let prepared = match prepared {
+        Some(prepared) => prepared,
+        None => Prepared::for_all_of_it(site, diff).await?,
+    };
+    let size = diff.entry.size;
+    let inlet = Inlet::of(&*prepared.writer, &*site.history, size).await?;
+    pieces.let_kernel(inlet.clone());
+    let started = site.session.clock.now();
     let mut growing = Growing {
         site,
-        size: diff.entry.size,
+        size,
+        inlet,
         prepared,
         hasher: ContentHasher::default(),
         at: 0,
         matched: 0,
+        placed: 0,
     };
-    let taken = growing.take(pieces).await;
+    let taken = growing.take(&mut pieces).await;
     let Growing {
         prepared,
         hasher,
         matched,
+        placed,
         ..
     } = growing;
     let proved = taken.and_then(|seal| Ok((prove(hasher, &seal)?, seal)));
@@ -46,16 +59,27 @@ pub(super) async fn take(
             return Err(error);
         }
     };
+    let method = match placed {
+        0 => Method::Pump,
+        _ => Method::Splice,
+    };
+    let measured = (1, size as usize);
+    // What did not have to come says nothing of how fast bytes come.
+    if matched == 0 {
+        site.session.observe(item, method, measured, started);
+    }
     let entry = diff.entry.clone();
     let mut staged = prepared.writer.finish(entry, seal.attributes).await?;
     staged.digest = site.policy.verify.then_some(digest);
     site.session.note(|report| report.matched_bytes += matched);
-    Ok((staged, Method::Pump))
+    Ok((staged, method))
 }
 
 struct Growing<'a> {
     site: &'a Site,
     size: u64,
+    /// Where the lane places data by itself.
+    inlet: Option<Inlet>,
     prepared: Prepared,
     /// Of what comes, and of what is read back where nothing has to come.
     hasher: ContentHasher,
@@ -63,14 +87,17 @@ struct Growing<'a> {
     at: u64,
     /// How much of it did not have to come.
     matched: u64,
+    /// How much of it the lane has placed.
+    placed: u64,
 }
 
 impl Growing<'_> {
-    async fn take(&mut self, mut pieces: Pieces) -> Result<FileSeal> {
+    async fn take(&mut self, pieces: &mut Pieces) -> Result<FileSeal> {
         loop {
             self.site.session.cx.check()?;
             match pieces.next().await? {
                 Piece::Data(offset, content) => self.data(offset, content).await?,
+                Piece::Placed(range) => self.placed(range).await?,
                 Piece::Same(range) => self.same(range).await?,
                 Piece::End(end) => {
                     let seal = end?;
@@ -83,9 +110,6 @@ impl Growing<'_> {
 
     async fn data(&mut self, offset: u64, content: Bytes) -> Result<()> {
         let bytes = content.len() as u64;
-        if offset < self.at || offset.saturating_add(bytes) > self.size {
-            return Err(broken("data out of its place"));
-        }
         let session = &self.site.session;
         session.pace.pass(&session.cx, bytes).await?;
         self.hole_until(offset).await?;
@@ -93,6 +117,23 @@ impl Growing<'_> {
         self.prepared.writer.write_at(offset, content).await?;
         self.at = offset + bytes;
         self.site.session.progress.done_bytes.add(bytes);
+        Ok(())
+    }
+
+    /// Looks at what the lane has placed.
+    async fn placed(&mut self, range: Range<u64>) -> Result<()> {
+        let bytes = range.end - range.start;
+        let session = &self.site.session;
+        session.pace.pass(&session.cx, bytes).await?;
+        self.hole_until(range.start).await?;
+        let Some(inlet) = &self.inlet else {
+            return Err(crate::source::bug("data is placed nowhere"));
+        };
+        let hasher = std::mem::take(&mut self.hasher);
+        self.hasher = inlet.look(range.clone(), hasher).await?;
+        self.at = range.end;
+        self.placed += bytes;
+        session.progress.done_bytes.add(bytes);
         Ok(())
     }
 
@@ -107,8 +148,7 @@ impl Growing<'_> {
     }
 
     async fn same(&mut self, range: Range<u64>) -> Result<()> {
-        let runs = self.prepared.blocks.runs(&range);
-        let Some(runs) = runs.filter(|_| range.start >= self.at) else {
+        let Some(runs) = self.prepared.blocks.runs(&range) else {
             return Err(broken("what it has no ledger of"));
         };
         self.hole_until(range.start).await?;
