@@ -30,6 +30,7 @@ const LAYERS: &[Layer] = &[
     layer("sdk/rust", &["core/contract", "sdk/abi"]),
     layer("core/filter", &["core/contract", "core/wire"]),
     layer("core/clock", &["core/contract"]),
+    layer("core/confine", &[]),
     layer("core/mover", &["core/clock", "core/contract"]),
     layer("core/spool", &["core/contract"]),
     layer("core/subtree", &["core/contract"]),

@@ -13,6 +13,7 @@
 //! ```
 //!
 //! `[[3|text]]` stands for three texts, in which `#` is a number of six digits from 0 and `@` one from 1;
+//! `content: 'abc'` in `data` stands for the number of bytes, and for these bytes behind the message;
 //! `<digest abc>` is the digest of a content; `FILE`, `DIR` and `LINK` are the kinds of entries.
 
 use blit_contract::ContentHasher;
@@ -84,7 +85,23 @@ impl Words {
             On::Lane => "Frame",
             On::Session => "Message",
         };
-        Step::Say(on, self.frame(message, text))
+        Step::Say(on, self.with_bytes(message, text))
+    }
+
+    /// A message, and what follows it as it is.
+    fn with_bytes(&self, message: &str, text: &str) -> Bytes {
+        let content = || text.split_once("content: '")?.1.split_once('\'');
+        match content().filter(|_| text.starts_with("data ")) {
+            None => self.frame(message, text),
+            Some((content, _)) => {
+                let (said, number) = (
+                    format!("content: '{content}'"),
+                    format!("bytes: {}", content.len()),
+                );
+                let frame = self.frame(message, &text.replace(&said, &number));
+                [&frame[..], content.as_bytes()].concat().into()
+            }
+        }
     }
 
     /// A message behind its length.
@@ -154,9 +171,10 @@ fn a_script_says_what_stands_in_it() {
         session: listing { entries { name: '..' FILE } }
         hear: Needs
         lane bytes: ff 00
-        end session";
+        end session
+        lane: data { offset: 1 content: 'ab' }";
     let steps = words.steps("Request", "session: hello { newest: 1 }", script);
-    assert_eq!(steps.len(), 5);
+    assert_eq!(steps.len(), 6);
     assert_eq!(
         steps[0],
         Step::Say(On::Session, vec![4, 0, 0, 0, 10, 2, 16, 1].into())
@@ -164,6 +182,8 @@ fn a_script_says_what_stands_in_it() {
     assert_eq!(steps[2], Step::Hear("Needs".to_owned()));
     assert_eq!(steps[3], Step::Say(On::Lane, vec![255, 0].into()));
     assert_eq!(steps[4], Step::End(On::Session));
+    let data = [6, 0, 0, 0, 42, 4, 8, 1, 16, 2, b'a', b'b'];
+    assert_eq!(steps[5], Step::Say(On::Lane, data.to_vec().into()));
     assert_eq!(
         expanded("[[2|a#]] LINK"),
         "a000000a000001 kind: KIND_SYMLINK"
