@@ -38,6 +38,11 @@ pub use probe::{Probe, probe};
 pub use server::{Arrivals, LaneOpening, Server};
 pub use snapshot::{Snapshot, SnapshotError};
 
+/// What machines say to each other before and around their streams.
+pub mod calls {
+    pub use crate::proto::{JoinReply, JoinRequest, KnockRequest, Opening, Piece};
+}
+
 /// What the administrator and the daemon of this machine say to each other.
 pub mod management {
     pub use crate::proto::{

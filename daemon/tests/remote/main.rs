@@ -11,6 +11,7 @@ mod audit;
 mod bench;
 mod chaos;
 mod configuring;
+mod corpus;
 mod cuts;
 mod exact;
 mod filters;
