@@ -261,6 +261,15 @@ mod tests {
     use super::*;
 
     #[test]
+    fn a_clock_that_jumps_makes_nobody_wait() {
+        for years in [1, 50, 10_000] {
+            let far = Time::new(years * 31_556_952, 0);
+            assert_eq!(left_to_settle(Time::new(0, 0), far), None, "back");
+            assert_eq!(left_to_settle(far, Time::new(0, 0)), None, "forth");
+        }
+    }
+
+    #[test]
     fn only_a_file_changed_just_now_is_waited_for() {
         let at = |nanos| Time::new(100, nanos);
         assert_eq!(left_to_settle(at(0), Time::new(99, 0)), None);
