@@ -2,7 +2,7 @@
 //!
 //! Read it in the order of a run: `args` and `config` say what is wanted, `modules` opens what is
 //! exported, `listen` starts and looks after what runs, `doors` binds, `serve` decides who may do what and
-//! lets the engine do it, `record` writes it down, `manage` does what the administrator asks for.
+//! lets the engine do it, `record` writes it down, `manage` does what the administrator asks for. `stdio` is all of it for one client that comes through ssh.
 
 #![forbid(unsafe_code)]
 #![deny(missing_docs)]
@@ -25,6 +25,7 @@ mod reference;
 mod reserve;
 mod serve;
 mod settings;
+mod stdio;
 
 use std::{io::Write, process::ExitCode, sync::Arc};
 
@@ -52,6 +53,9 @@ pub fn command() -> clap::Command {
 pub fn run() -> ExitCode {
     blit_bundled::prepare_process();
     let args = Args::parse();
+    if args.stdio {
+        return exit_of(stdio::run());
+    }
     let command = args.command;
     let sources = Sources::of_this_process(args);
     let outcome = sources.load().and_then(|config| match command {
@@ -59,6 +63,10 @@ pub fn run() -> ExitCode {
         Some(Command::Reload) => reload(&config),
         Some(Command::Run) | None => listen::run(sources, config),
     });
+    exit_of(outcome)
+}
+
+fn exit_of(outcome: Result<(), Failure>) -> ExitCode {
     match outcome {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {

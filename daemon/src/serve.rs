@@ -14,8 +14,8 @@ use std::{
 use async_trait::async_trait;
 use aws_lc_rs::rand::{SecureRandom, SystemRandom};
 use blit_contract::{
-    Cancel, Cx, Error, ErrorKind, NoHistory, PeerInfo, Result, SecurityClass, Select, SessionGrant,
-    Store, Stream, Time,
+    Cancel, Cx, Error, ErrorKind, NoHistory, PeerInfo, Planner, Result, SecurityClass, Select,
+    SessionGrant, Store, Stream, Time,
 };
 use blit_control::{Arrivals, KnownPeer, LaneOpening, LaneSocket, NodeId, Peers, VerifiedPeer};
 use blit_engine::{Asked, Ended, HalfRole, Playing, Source, Subtree, Target, answer_with_store};
@@ -246,12 +246,8 @@ impl Daemon {
                 make_directories(&Cx::default(), &*store, &request.place.path).await?;
             }
         }
-        let role = self.role(request, store);
-        let planner = Registry::builtin()
-            .and_then(|registry| registry.planner(None, &PluginConfig::new()))
-            .map_err(|error| {
-                Error::new(ErrorKind::Bug, "open session").because(error.to_string())
-            })?;
+        let role = role(request, store);
+        let planner = planner()?;
         let mut info = PeerInfo::new(caller.peer.address().to_string());
         info.identity = Some(*caller.id.as_bytes());
         let (connection, arrived) = blit_transport_grpc::serving(info);
@@ -307,17 +303,6 @@ impl Daemon {
         running.is_some_and(|running| running.arrived.put(opening.reverse, stream))
     }
 
-    fn role(&self, request: &SessionRequest, store: Arc<dyn Store>) -> HalfRole {
-        let store = Subtree::at(store, request.place.path.clone());
-        match request.role {
-            Role::Source => HalfRole::Source(Source {
-                store,
-                top: request.top.clone(),
-            }),
-            Role::Target => HalfRole::Target(Target { store }),
-        }
-    }
-
     /// Makes room for a session, which ends when the guard is dropped.
     fn begin(
         &self,
@@ -329,10 +314,7 @@ impl Daemon {
             let why = "the daemon is stopping";
             return Err(Error::new(ErrorKind::Unreachable, "open session").because(why));
         }
-        let mut id = SessionId::default();
-        SystemRandom::new().fill(&mut id).map_err(|_| {
-            Error::new(ErrorKind::Io, "open session").because("the system gives no random numbers")
-        })?;
+        let id = new_session()?;
         let mut sessions = self.sessions.lock();
         let of_peer = sessions.values().filter(|it| it.peer == caller.id).count();
         if sessions.len() >= SESSIONS_MAX || of_peer >= SESSIONS_OF_PEER_MAX {
@@ -356,13 +338,40 @@ impl Daemon {
     }
 }
 
-fn now() -> Time {
+/// The role that a request asks for, over its place in `store`.
+pub(crate) fn role(request: &SessionRequest, store: Arc<dyn Store>) -> HalfRole {
+    let store = Subtree::at(store, request.place.path.clone());
+    match request.role {
+        Role::Source => HalfRole::Source(Source {
+            store,
+            top: request.top.clone(),
+        }),
+        Role::Target => HalfRole::Target(Target { store }),
+    }
+}
+
+pub(crate) fn planner() -> Result<Arc<dyn Planner>> {
+    Registry::builtin()
+        .and_then(|registry| registry.planner(None, &PluginConfig::new()))
+        .map_err(|error| Error::new(ErrorKind::Bug, "open session").because(error.to_string()))
+}
+
+/// A number that nobody can guess.
+pub(crate) fn new_session() -> Result<SessionId> {
+    let mut id = SessionId::default();
+    SystemRandom::new().fill(&mut id).map_err(|_| {
+        Error::new(ErrorKind::Io, "open session").because("the system gives no random numbers")
+    })?;
+    Ok(id)
+}
+
+pub(crate) fn now() -> Time {
     let now = jiff::Timestamp::now();
     Time::new(now.as_second(), now.subsec_nanosecond().unsigned_abs())
 }
 
 /// What a peer's rules choose; compiling them may take a while.
-async fn compiled(rules: &Rules) -> Result<Option<Arc<dyn Select>>> {
+pub(crate) async fn compiled(rules: &Rules) -> Result<Option<Arc<dyn Select>>> {
     if rules.is_empty() {
         return Ok(None);
     }

@@ -127,6 +127,14 @@ slugs! {
     RunStopped = "run.stopped" => Interrupted,
     /// No room is left.
     SpaceFull = "space.full" => NoRoom,
+    /// The daemon on a machine that ssh reaches is missing, or does not answer.
+    SshDaemon = "ssh.daemon" => Unreachable,
+    /// There is no ssh on this machine.
+    SshMissing = "ssh.missing" => Unreachable,
+    /// ssh does not let this user in, or does not trust the machine.
+    SshRefused = "ssh.refused" => Refused,
+    /// The daemon on a machine that ssh reaches speaks another version.
+    SshVersion = "ssh.version" => Incompatible,
     /// What was typed is not an endpoint.
     SyntaxEndpoint = "syntax.endpoint" => Usage,
     /// A flag is unknown, misplaced, or has a bad value.

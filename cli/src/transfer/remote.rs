@@ -11,14 +11,14 @@ use blit_contract::{Cx, Entry, Name, Peer, RelPath, Side, Store};
 use blit_control::Client;
 use blit_engine::{HalfRole, RemoteJob, RemoteStore, Source, Target, Top, TopName};
 use blit_lanes::same_machine_proof;
+use blit_reach::RemotePlace;
 use blit_wire::{LaneWishes, PathList, Rules};
 
 use super::{Request, Trip, ask, legs, legs::Leg, listen::Listener, options};
 use crate::{
     app::App,
     errors::{Changed, Result, Slug, UserError},
-    filter,
-    peers::{self, RemotePlace},
+    filter, peers,
     places::{self, Place},
 };
 
@@ -100,8 +100,8 @@ async fn push(
     (target, there): (&Place, &RemotePlace),
     lanes: &Arc<Lanes>,
 ) -> Result<Vec<Leg>> {
-    let client = peers::connect(&there.host, there.port, lanes).await?;
-    let found = look(app, &client, there).await?;
+    let client = peers::connect(app, &there.machine, lanes).await?;
+    let found = look(app, &client, there, there.wire()).await?;
     let is_directory = found.as_ref().is_some_and(Entry::is_directory);
     // What the slash rule asks of the destination: whether it is a directory.
     let stand_in = Place {
@@ -138,8 +138,12 @@ async fn pull(
     target: &Place,
     lanes: &Arc<Lanes>,
 ) -> Result<Leg> {
-    let client = peers::connect(&there.host, there.port, lanes).await?;
-    let found = look(app, &client, there).await?;
+    let client = peers::connect(app, &there.machine, lanes).await?;
+    let asked = match source.is_contents {
+        true => there.wire(),
+        false => there.wire_entry(),
+    };
+    let found = look(app, &client, there, asked).await?;
     let found = found.ok_or_else(|| {
         UserError::new(
             Slug::PathNotFound,
@@ -189,9 +193,14 @@ fn named(name: Name, found: &Entry, target: &Place) -> (TopName, PathBuf) {
     }
 }
 
-async fn look(app: &App, client: &Arc<Client>, place: &RemotePlace) -> Result<Option<Entry>> {
+async fn look(
+    app: &App,
+    client: &Arc<Client>,
+    place: &RemotePlace,
+    asked: blit_wire::Place,
+) -> Result<Option<Entry>> {
     let peer: Arc<dyn Peer> = Arc::<Client>::clone(client);
-    let store = RemoteStore::new(peer, place.wire());
+    let store = RemoteStore::new(peer, asked);
     let cx = Cx::new(app.stop.cancel.clone());
     let found = store.stat(&cx, &RelPath::ROOT).await;
     Ok(found.map_err(|error| peers::from_refusal(&place.shown(), &error).unchanged())?)
@@ -221,7 +230,7 @@ pub(super) async fn follow(
         if !may_retry || !listener.take_lost() {
             return Ok(has_stopped);
         }
-        let host = &end.directory.host;
+        let host = end.directory.machine.name();
         app.ui.warn(
             Slug::NetUnreachable,
             &format!("the connection to {host} was lost; trying again"),
@@ -239,7 +248,7 @@ async fn reconnect(
 ) -> Result<Arc<Client>> {
     let began = Instant::now();
     loop {
-        let error = match peers::connect(&there.host, there.port, lanes).await {
+        let error = match peers::connect(app, &there.machine, lanes).await {
             Ok(client) => return Ok(client),
             Err(error) => error,
         };

@@ -9,6 +9,8 @@ use std::{
 
 use blit_conform::{Blit, Ran, Scratch};
 
+use crate::sshd::{Sshd, can_serve};
+
 /// What everybody calls the daemon's machine here.
 pub(crate) const HOST: &str = "localhost";
 
@@ -98,6 +100,8 @@ pub(crate) struct Two {
     way: Way,
     /// After the daemon, which runs in it.
     net: Option<Net>,
+    /// The other way to the same files.
+    sshd: Option<Sshd>,
 }
 
 impl Two {
@@ -108,6 +112,9 @@ impl Two {
     /// Between which data crosses that way.
     pub(crate) fn over(way: Way) -> Self {
         let two = Self::strangers_over(way);
+        if two.sshd.is_some() {
+            return two;
+        }
         let host = format!("{HOST}:{}", two.daemon.port());
         let invitation = two.daemon.invitation.clone();
         two.blit(&["pair", &host, &invitation]).succeeds();
@@ -131,11 +138,21 @@ impl Two {
         if way == Way::Tcp {
             std::fs::remove_file(scratch.path("daemon-state/lanes.sock")).unwrap();
         }
+        let sshd = (way == Way::Ssh).then(|| Sshd::start(&scratch));
         Self {
             scratch,
             daemon,
             way,
             net,
+            sshd,
+        }
+    }
+
+    /// A path that begins with a module, as it is named that way.
+    pub(crate) fn there(&self, path: &str) -> String {
+        match &self.sshd {
+            Some(_) => format!("ssh://nas{}/{path}", self.scratch.root().display()),
+            None => there(path),
         }
     }
 
@@ -172,7 +189,10 @@ impl Two {
 
     /// A command of the client that is not run yet.
     pub(crate) fn command<S: AsRef<std::ffi::OsStr>>(&self, words: &[S]) -> Blit {
-        let command = client(&self.scratch).args(words);
+        let command = match &self.sshd {
+            Some(sshd) => sshd.client(&self.scratch).args(words),
+            None => client(&self.scratch).args(words),
+        };
         let command = match &self.net {
             Some(net) => command.under(net.inside()),
             None => command,
@@ -214,6 +234,8 @@ pub(crate) enum Way {
     Encrypted,
     /// Inside the control connection.
     Grpc,
+    /// Inside what ssh gives.
+    Ssh,
     /// On one machine, without a Unix socket.
     Tcp,
     /// Between two machines that trust the network.
@@ -228,10 +250,16 @@ impl Way {
         match self {
             Self::Encrypted => "over tcp, encrypted",
             Self::Grpc => "over grpc, encrypted",
+            Self::Ssh => "over ssh, encrypted",
             Self::Tcp => "over tcp, on this machine",
             Self::Trusted => "over tcp, in clear",
             Self::Unix => "over unix, on this machine",
         }
+    }
+
+    /// Whether that way can be had here.
+    pub(crate) fn is_there(self) -> bool {
+        self != Self::Ssh || can_serve()
     }
 
     fn is_far(self) -> bool {

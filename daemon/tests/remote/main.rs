@@ -22,5 +22,7 @@ mod refusals;
 mod relay;
 mod resume;
 mod running;
+mod ssh;
+mod sshd;
 mod trees;
 mod verbs;

@@ -14,7 +14,7 @@ use crate::{
     Access, Answer, Compare, LISTING_ENTRIES_MAX, MaxDelete, Module, Place, Reply, Request, Role,
     SessionRequest, Status, Terms, Top, TopName,
     framing::framed,
-    limits::{MODULES_MAX, NAMES_MAX, TEXT_BYTES_MAX},
+    limits::{MODULES_MAX, NAMES_MAX, PLACE_BYTES_MAX, TEXT_BYTES_MAX},
     proto::{self, reply, request},
 };
 
@@ -128,7 +128,7 @@ fn place(at: &Place) -> proto::Place {
 
 fn to_place(at: Option<proto::Place>) -> Decoded<Place> {
     let at = needed(at, "the place")?;
-    at_most(at.module.len(), 255, "the name of a module")?;
+    at_most(at.module.len(), PLACE_BYTES_MAX, "the name of a module")?;
     Ok(Place {
         module: at.module,
         path: to_path(at.path)?,
