@@ -257,6 +257,7 @@ impl Daemon {
         asked.reply(Reply::Session(grant)).await?;
         let playing = Playing {
             role,
+            asked: request.is_relayed.then(|| request.top.clone()),
             terms,
             select,
             connection,

@@ -5,6 +5,7 @@
 
 use std::{
     collections::HashMap,
+    os::fd::{AsFd, OwnedFd},
     path::PathBuf,
     sync::Arc,
     time::{Duration, Instant},
@@ -21,7 +22,12 @@ use blit_registry::{Registry, RegistryError, StoreConfig};
 use blit_transport_grpc::Arrived;
 use blit_wire::{Place, Reply, Request, Role, SessionId, SessionRequest, Status, VERSIONS, Verb};
 use parking_lot::Mutex;
-use tokio::{io::AsyncWriteExt, sync::Notify};
+use rustix::fs::FileType;
+use tokio::{
+    io::{AsyncRead, AsyncWrite, AsyncWriteExt},
+    net::{UnixStream, unix::pipe},
+    sync::Notify,
+};
 use tracing_subscriber::EnvFilter;
 
 use crate::{
@@ -59,7 +65,7 @@ pub(crate) fn run() -> std::result::Result<(), Failure> {
 }
 
 async fn serve(home: PathBuf) -> std::io::Result<()> {
-    let mut output = tokio::io::stdout();
+    let (input, mut output) = (input()?, output()?);
     let greeting = Greeting {
         versions: VERSIONS,
         program: env!("CARGO_PKG_VERSION").to_owned(),
@@ -73,10 +79,39 @@ async fn serve(home: PathBuf) -> std::io::Result<()> {
         started: Instant::now(),
     });
     let calls: Arc<dyn PipeCalls> = Arc::<Desk>::clone(&desk);
-    let served = serve_pipe(tokio::io::join(tokio::io::stdin(), output), calls).await;
+    let served = serve_pipe(tokio::io::join(input, output), calls).await;
     // Whoever is in the middle of something hears that the client is gone, and ends.
     drop(tokio::time::timeout(LAST_DEEDS, desk.drained()).await);
     served
+}
+
+/// What ssh gives is a pipe or a socket, which need no thread that waits for them.
+fn input() -> std::io::Result<Box<dyn AsyncRead + Send + Unpin>> {
+    let fd = std::io::stdin().as_fd().try_clone_to_owned()?;
+    Ok(
+        match FileType::from_raw_mode(rustix::fs::fstat(&fd)?.st_mode) {
+            FileType::Fifo => Box::new(pipe::Receiver::from_owned_fd(fd)?),
+            FileType::Socket => Box::new(socket(fd)?),
+            _ => Box::new(tokio::io::stdin()),
+        },
+    )
+}
+
+fn output() -> std::io::Result<Box<dyn AsyncWrite + Send + Unpin>> {
+    let fd = std::io::stdout().as_fd().try_clone_to_owned()?;
+    Ok(
+        match FileType::from_raw_mode(rustix::fs::fstat(&fd)?.st_mode) {
+            FileType::Fifo => Box::new(pipe::Sender::from_owned_fd(fd)?),
+            FileType::Socket => Box::new(socket(fd)?),
+            _ => Box::new(tokio::io::stdout()),
+        },
+    )
+}
+
+fn socket(fd: OwnedFd) -> std::io::Result<UnixStream> {
+    let socket = std::os::unix::net::UnixStream::from(fd);
+    socket.set_nonblocking(true)?;
+    UnixStream::from_std(socket)
 }
 
 /// Takes what the client asks.
@@ -205,6 +240,7 @@ impl Desk {
             .await?;
         let playing = Playing {
             role,
+            asked: request.is_relayed.then(|| request.top.clone()),
             terms: request.terms,
             select,
             connection,

@@ -93,6 +93,8 @@ slugs! {
     NameTooLarge = "name.too_large" => Partial,
     /// Data could not go the best way to another machine, and went another; no failure.
     NetFallback = "net.fallback" => Ok,
+    /// Data between two other machines passes this one; no failure.
+    NetRelayed = "net.relayed" => Ok,
     /// What this version cannot reach, or not in this way.
     NetUnavailable = "net.unavailable" => Unreachable,
     /// A machine does not answer, or the connection to it was lost.

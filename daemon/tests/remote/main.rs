@@ -9,6 +9,7 @@
 
 mod audit;
 mod bench;
+mod between;
 mod cuts;
 mod exact;
 mod filters;

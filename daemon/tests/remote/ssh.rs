@@ -83,7 +83,7 @@ fn every_verb_works_with_a_login_and_nothing_else() {
     let at = |path: &str| login.there(path);
     assert_eq!(
         says(&["ls", &at("t")]),
-        format!("{0}/a/\n{0}/two\n", at("t"))
+        format!("{0}/a\n{0}/two\n", at("t"))
     );
     assert_eq!(says(&["ls", &at("t/two")]), format!("{}\n", at("t/two")));
     let found = says(&["find", &at("t"), "one"]);

@@ -152,6 +152,7 @@ fn session_request(session: &SessionRequest) -> proto::SessionRequest {
         names,
         lanes: Some(lanes::wishes(session.lanes)),
         rules: rules(&session.rules),
+        relayed: session.is_relayed,
     }
 }
 
@@ -184,6 +185,7 @@ fn to_session_request(session: proto::SessionRequest) -> Decoded<SessionRequest>
         role,
         terms: to_terms(needed(session.terms, "the terms")?)?,
         top,
+        is_relayed: session.relayed,
         lanes: lanes::to_wishes(session.lanes.unwrap_or_default())?,
         rules: to_rules(session.rules)?,
     })
