@@ -71,6 +71,16 @@ const LAYERS: &[Layer] = &[
             "core/wire",
         ],
     ),
+    layer(
+        "core/reach",
+        &[
+            "core/config",
+            "core/contract",
+            "core/control",
+            "core/lanes",
+            "core/wire",
+        ],
+    ),
     layer("core/admin", &["core/config", "core/control"]),
     layer(
         "plugins/bundled",

@@ -29,7 +29,7 @@ pub use job::{
 };
 pub use progress::{Count, Progress};
 pub use remote::{
-    Asked, Ended, Playing, RemoteJob, RemoteStore, Subtree, answer_with_store, ask_status,
-    run_remote,
+    Asked, Ended, Playing, RelayEnd, RelayJob, RemoteJob, RemoteStore, Subtree, answer_with_store,
+    ask_status, run_relay, run_remote,
 };
 pub use session::run;

@@ -117,8 +117,10 @@ pub struct SessionRequest {
     pub role: Role,
     /// The user's wishes.
     pub terms: Terms,
-    /// For a source: which entries of the directory.
+    /// For a source, and for a target of a relayed session: which entries of the source's directory.
     pub top: Top,
+    /// For a target: the source is on a third machine, and may list nothing else than `top` and `rules` say.
+    pub is_relayed: bool,
     /// Which entries take part, whichever role it plays.
     pub rules: Rules,
     /// How the client would have its lanes.

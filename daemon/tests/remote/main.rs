@@ -9,6 +9,7 @@
 
 mod audit;
 mod bench;
+mod between;
 mod chaos;
 mod configuring;
 mod corpus;
@@ -31,5 +32,7 @@ mod relay;
 mod resume;
 mod running;
 mod service;
+mod ssh;
+mod sshd;
 mod trees;
 mod verbs;

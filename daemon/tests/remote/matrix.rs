@@ -313,6 +313,7 @@ fn requests(kind: &str, module: &str) -> Vec<(Request, [bool; 3])> {
             role,
             terms: terms(verb),
             top: Top::Contents,
+            is_relayed: false,
             rules: Rules::default(),
             lanes: LaneWishes::default(),
         }))
