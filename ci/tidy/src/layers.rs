@@ -30,6 +30,8 @@ const LAYERS: &[Layer] = &[
     layer("sdk/rust", &["core/contract", "sdk/abi"]),
     layer("core/filter", &["core/contract", "core/wire"]),
     layer("core/clock", &["core/contract"]),
+    layer("core/confine", &[]),
+    layer("core/channel", &["core/contract", "core/wire"]),
     layer("core/mover", &["core/clock", "core/contract"]),
     layer("core/spool", &["core/contract"]),
     layer("core/subtree", &["core/contract"]),
@@ -40,6 +42,7 @@ const LAYERS: &[Layer] = &[
     layer(
         "core/engine",
         &[
+            "core/channel",
             "core/clock",
             "core/contract",
             "core/mover",

@@ -22,6 +22,7 @@ mod private_file;
 mod probe;
 mod proto;
 mod server;
+mod snapshot;
 mod stream;
 mod tls;
 
@@ -35,6 +36,12 @@ pub use local::{LocalClient, LocalServer, Manage, socket_of, sockets};
 pub use peers::{KnownPeer, Peers, PeersError};
 pub use probe::{Probe, probe};
 pub use server::{Arrivals, LaneOpening, Server};
+pub use snapshot::{Snapshot, SnapshotError};
+
+/// What machines say to each other before and around their streams.
+pub mod calls {
+    pub use crate::proto::{JoinReply, JoinRequest, KnockRequest, Opening, Piece};
+}
 
 /// What the administrator and the daemon of this machine say to each other.
 pub mod management {

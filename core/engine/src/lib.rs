@@ -11,11 +11,9 @@
 #![forbid(unsafe_code)]
 #![deny(missing_docs)]
 
-mod channel;
 mod digest;
 mod job;
 mod lane;
-mod metered;
 mod overlap;
 mod progress;
 mod remote;

@@ -26,10 +26,11 @@ use tokio::{
 };
 
 use crate::{
-    Source, Top, channel,
+    Source, Top,
     lane::{self, LANES, Lanes, Ledgers},
     session::{Session, joined},
 };
+use blit_channel as channel;
 
 /// How many pieces of work are read at a time. More than this many cores' worth of readers only
 /// fight for the same directory locks.

@@ -34,11 +34,12 @@ use parking_lot::Mutex;
 use tokio::{sync::Mutex as AsyncMutex, task::JoinSet};
 
 use crate::{
-    Confirm, Options, Target, Top, channel,
+    Confirm, Options, Target, Top,
     lane::{LaneReceiver, broken},
     session::{Session, joined},
     source::{bug, receive},
 };
+use blit_channel as channel;
 
 /// The side that writes trees.
 pub(crate) struct TargetRole {
