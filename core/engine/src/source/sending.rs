@@ -16,7 +16,6 @@ use blit_contract::{
 use blit_wire::{Body, Payload, RangePart};
 use parking_lot::Mutex;
 
-use super::listing::source_path;
 use blit_clock::Paced;
 
 use crate::{Source, digest, lane::Lanes, session::Session};
@@ -244,7 +243,7 @@ impl Reading {
     }
 
     fn path(&self, diff: &Diff) -> RelPath {
-        source_path(&self.source.top, &diff.path)
+        self.source.top.source_path(&diff.path)
     }
 }
 
