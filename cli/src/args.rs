@@ -79,6 +79,10 @@ pub(crate) enum Verb {
     Remote(blit_admin::RemoteArgs),
     /// Check the record of who did what with this machine's daemon
     Audit(blit_admin::AuditArgs),
+    /// Show or replace the key by which other machines know this one
+    Identity(blit_admin::IdentityArgs),
+    /// Write who is known into a file, or take it over from one
+    State(blit_admin::StateArgs),
     /// Show the effective settings with their origin
     Config(ConfigArgs),
     /// Show how this machine's daemon goes, or what a paired machine says of itself

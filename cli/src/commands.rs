@@ -33,6 +33,8 @@ use crate::{
 pub(crate) async fn run(app: &App, verb: Verb, global: &Global) -> Result<Exit> {
     match verb {
         Verb::Audit(args) => admin::audit(app, &args),
+        Verb::Identity(args) => admin::identity(app, &args).await,
+        Verb::State(args) => admin::state(app, &args).await,
         Verb::Check(args) => check::run(app, args).await,
         Verb::Completions(args) => completions::run(app, &args),
         Verb::Config(args) => config::run(app, &args, global.config.as_deref()),

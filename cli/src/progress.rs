@@ -104,16 +104,18 @@ impl Meter {
         for session in &self.sessions {
             let totals = session.totals();
             sum.phase = Some(session.phase());
-            sum.scanned_entries += totals.entries;
-            sum.scanned_bytes += totals.bytes;
-            sum.wanted_files += totals.copy_files;
-            sum.wanted_bytes += totals.copy_bytes;
-            sum.done_files += session.done_files.get();
-            sum.done_bytes += session.done_bytes.get();
-            sum.up_to_date += totals.up_to_date;
-            sum.doomed_entries += totals.delete_entries;
-            sum.deleted_entries += session.deleted_entries.get();
-            sum.problems += session.problems.get();
+            sum.scanned_entries = sum.scanned_entries.saturating_add(totals.entries);
+            sum.scanned_bytes = sum.scanned_bytes.saturating_add(totals.bytes);
+            sum.wanted_files = sum.wanted_files.saturating_add(totals.copy_files);
+            sum.wanted_bytes = sum.wanted_bytes.saturating_add(totals.copy_bytes);
+            sum.done_files = sum.done_files.saturating_add(session.done_files.get());
+            sum.done_bytes = sum.done_bytes.saturating_add(session.done_bytes.get());
+            sum.up_to_date = sum.up_to_date.saturating_add(totals.up_to_date);
+            sum.doomed_entries = sum.doomed_entries.saturating_add(totals.delete_entries);
+            sum.deleted_entries = sum
+                .deleted_entries
+                .saturating_add(session.deleted_entries.get());
+            sum.problems = sum.problems.saturating_add(session.problems.get());
             sum.is_final &= totals.complete;
         }
         sum

@@ -79,6 +79,16 @@ pub fn scaled(normal: usize, long: usize) -> usize {
     if is_long() { long } else { normal }
 }
 
+/// How many random cases are tried: `normal`, or `long` in the long run, unless `BLIT_CASES` says
+/// otherwise, so that a long run can be had in parts.
+#[must_use]
+pub fn cases(normal: usize, long: usize) -> usize {
+    let given = std::env::var("BLIT_CASES").ok();
+    given
+        .and_then(|text| text.parse().ok())
+        .unwrap_or_else(|| scaled(normal, long))
+}
+
 /// Whether the tests run as root.
 #[must_use]
 pub fn is_root() -> bool {

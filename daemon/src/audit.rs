@@ -1,9 +1,13 @@
 //! Writes down who did what, and says so when it cannot.
 
-use std::path::{Path, PathBuf};
+use std::{
+    path::{Path, PathBuf},
+    sync::OnceLock,
+    time::{Duration, Instant, SystemTime},
+};
 
 use blit_contract::{Error, ErrorKind, Result};
-use blit_control::{AuditEvent, AuditLog};
+use blit_control::{AuditEvent, AuditLog, Identity};
 use blit_engine::Ended;
 use parking_lot::Mutex;
 
@@ -12,6 +16,18 @@ use parking_lot::Mutex;
 pub(crate) struct Audit {
     folder: PathBuf,
     state: Mutex<State>,
+    signer: OnceLock<Identity>,
+}
+
+/// How many lines may be there unsigned, and for how long.
+const UNSIGNED_MAX: u64 = 1_000;
+const UNSIGNED_WAIT: Duration = Duration::from_secs(3_600);
+
+/// How often old files are looked for.
+const TIDY_WAIT: Duration = Duration::from_secs(3_600);
+
+fn is_over(wait: Duration, since: Option<Instant>) -> bool {
+    since.is_none_or(|since| since.elapsed() >= wait)
 }
 
 #[derive(Debug, Default)]
@@ -19,6 +35,9 @@ struct State {
     log: Option<AuditLog>,
     trouble: Option<String>,
     is_unsafe: bool,
+    /// When lines were last signed, and when old files were last looked for.
+    signed: Option<Instant>,
+    tidied: Option<Instant>,
 }
 
 /// Where the log of this state directory is.
@@ -30,10 +49,26 @@ impl Audit {
     pub(crate) fn open(state: &Path) -> Self {
         let audit = Self {
             folder: folder_of(state),
-            state: Mutex::default(),
+            state: Mutex::new(State {
+                signed: Some(Instant::now()),
+                ..State::default()
+            }),
+            signer: OnceLock::new(),
         };
         audit.sync(u64::MAX);
         audit
+    }
+
+    /// From now on this machine signs what is written.
+    pub(crate) fn sign_as(&self, identity: Identity) {
+        drop(self.signer.set(identity));
+    }
+
+    /// Signs what is not signed yet, now and not when it is due: it is about to be left.
+    pub(crate) fn seal(&self) {
+        if let Some(signer) = self.signer.get() {
+            self.state.lock().seal(signer, 1);
+        }
     }
 
     /// Writes a line, which is on storage when this returns.
@@ -61,9 +96,28 @@ impl Audit {
         if state.is_unsafe {
             state.sync();
         }
+        let is_large = state.log.as_ref().is_some_and(|log| log.is_due(bytes_max));
+        if let Some(signer) = self.signer.get() {
+            let is_due = is_large || is_over(UNSIGNED_WAIT, state.signed);
+            state.seal(signer, if is_due { 1 } else { UNSIGNED_MAX });
+        }
         if let Some(log) = &mut state.log {
             let rotated = log.rotate(bytes_max);
             state.took(rotated);
+        }
+    }
+
+    /// Removes files that were closed so long ago; looks for them now and then.
+    pub(crate) fn tidy(&self, keep: Duration) {
+        let mut state = self.state.lock();
+        let oldest = SystemTime::now().checked_sub(keep);
+        let (Some(oldest), true) = (oldest, is_over(TIDY_WAIT, state.tidied)) else {
+            return;
+        };
+        state.tidied = Some(Instant::now());
+        if let Some(log) = &mut state.log {
+            let removed = log.remove_before(oldest);
+            state.took(removed);
         }
     }
 
@@ -92,6 +146,17 @@ impl State {
             let appended = log.append(event);
             self.is_unsafe = true;
             self.took(appended);
+        }
+    }
+
+    /// Signs if so many lines are not signed.
+    fn seal(&mut self, signer: &Identity, lines_min: u64) {
+        if let Some(log) = &mut self.log
+            && log.unsigned() >= lines_min
+        {
+            let sealed = log.checkpoint(signer).and_then(|()| log.sync());
+            self.signed = Some(Instant::now());
+            self.took(sealed);
         }
     }
 

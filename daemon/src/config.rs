@@ -1,7 +1,7 @@
 //! What the daemon is to export, to whom, and where: command line over environment over files.
 
 use std::{
-    collections::BTreeSet,
+    collections::{BTreeMap, BTreeSet},
     ffi::OsString,
     fs,
     path::{Path, PathBuf},
@@ -34,6 +34,8 @@ pub(crate) struct Config {
     /// Whether machines that are not paired may use what is for all.
     pub(crate) is_open: bool,
     pub(crate) allow_from: Networks,
+    /// How long closed files of the audit log are kept; zero: for ever.
+    pub(crate) audit_keep: Duration,
     pub(crate) audit_size: Size,
     pub(crate) audit_names: AuditNames,
     pub(crate) log: LogLevel,
@@ -70,6 +72,29 @@ pub(crate) struct Sources {
 }
 
 impl Sources {
+    /// The one file, which need not be there.
+    pub(crate) fn file(&self) -> &Path {
+        &self.file
+    }
+
+    /// The file, and those that add to it.
+    pub(crate) fn files(&self) -> Result<Vec<PathBuf>, Failure> {
+        let mut files = vec![self.file.clone()];
+        files.extend(drop_ins(self.folder.as_deref())?);
+        Ok(files)
+    }
+
+    /// The same with the files below `root`, and nothing else that was said.
+    pub(crate) fn below(root: &Path) -> Self {
+        let within = |path: &str| root.join(path.trim_start_matches('/'));
+        Self {
+            args: Args::default(),
+            environment: Vec::new(),
+            file: within(SYSTEM_FILE),
+            folder: Some(within(SYSTEM_FOLDER)),
+        }
+    }
+
     /// What this process was started with.
     pub(crate) fn of_this_process(args: Args) -> Self {
         Self {
@@ -83,10 +108,17 @@ impl Sources {
 
     /// Reads what holds.
     pub(crate) fn load(&self) -> Result<Config, Failure> {
+        self.load_with(&BTreeMap::new())
+    }
+
+    /// Reads what would hold if these files had this content.
+    pub(crate) fn load_with(&self, instead: &BTreeMap<PathBuf, String>) -> Result<Config, Failure> {
         let mut layers = Layers::new(&KEYS);
-        layers.file(&self.file, self.args.config.is_some())?;
-        for file in drop_ins(self.folder.as_deref())? {
-            layers.file(&file, true)?;
+        for file in self.files()? {
+            match instead.get(&file) {
+                Some(text) => layers.text(&file, text)?,
+                None => layers.file(&file, file != self.file || self.args.config.is_some())?,
+            }
         }
         layers.environment(&self.environment)?;
         let listen = (!self.args.listen.is_empty()).then_some(&self.args.listen);
@@ -116,6 +148,7 @@ impl Sources {
             stop_timeout: settings.daemon.stop_timeout.duration,
             is_open: settings.access.mode == AccessMode::Open,
             allow_from,
+            audit_keep: settings.audit.keep.duration,
             audit_size: settings.audit.max_size,
             audit_names: settings.audit.names,
             log: settings.log.level,
@@ -203,7 +236,7 @@ fn from_settings(settings: ModuleSettings) -> Result<ModuleConfig, (&'static str
 }
 
 /// `NAME=PATH[:rw|:add]`.
-fn from_typed(typed: &str) -> Result<ModuleSettings, Failure> {
+pub(crate) fn from_typed(typed: &str) -> Result<ModuleSettings, Failure> {
     let usage = || {
         let text = format!("--module {typed}: write NAME=PATH, NAME=PATH:rw or NAME=PATH:add");
         Failure::config("usage.flag", text)

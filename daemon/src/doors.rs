@@ -1,6 +1,12 @@
 //! Where the daemon listens: on loopback until there is something to have and somebody to have it.
 
-use std::net::SocketAddr;
+use std::{
+    net::SocketAddr,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+};
 
 use blit_config::Exit;
 use blit_control::Door;
@@ -14,17 +20,28 @@ pub(crate) struct Doors {
     door: Door,
     /// As configured, with the ports that were given to port 0.
     wanted: Vec<String>,
+    /// What the service manager listens on for this process. Then nothing else is listened on.
+    handed: Vec<std::net::TcpListener>,
     open: Vec<(SocketAddr, AbortHandle)>,
     is_wide: Option<bool>,
+    /// Whether other machines may come: sockets that were handed over are open to them all the time.
+    admits_others: Arc<AtomicBool>,
 }
 
 impl Doors {
-    pub(crate) fn new(door: Door, wanted: Vec<String>) -> Self {
+    pub(crate) fn new(
+        door: Door,
+        wanted: Vec<String>,
+        handed: Vec<std::net::TcpListener>,
+        admits_others: Arc<AtomicBool>,
+    ) -> Self {
         Self {
             door,
             wanted,
+            handed,
             open: Vec::new(),
             is_wide: None,
+            admits_others,
         }
     }
 
@@ -34,25 +51,48 @@ impl Doors {
         if self.is_wide == Some(wide) {
             return Ok(false);
         }
+        self.admits_others.store(wide, Ordering::Release);
+        let is_first = self.is_wide.is_none();
+        if !self.handed.is_empty() {
+            if is_first {
+                self.open_handed()?;
+            }
+            self.is_wide = Some(wide);
+            return Ok(is_first);
+        }
         self.close();
         self.is_wide = None;
-        for wanted in &mut self.wanted {
+        for at in 0..self.wanted.len() {
+            let wanted = self.wanted[at].clone();
             let listeners = match wide {
-                true => vec![bind(wanted).await?],
-                false => bind_loopback(wanted).await?,
+                true => vec![bind(&wanted).await?],
+                false => bind_loopback(&wanted).await?,
             };
             for listener in listeners {
-                let address = listener.local_addr()?;
+                let address = self.open(listener)?;
                 if let Some(host) = wanted.strip_suffix(":0") {
                     // The next time it is the same port.
-                    *wanted = format!("{host}:{}", address.port());
+                    self.wanted[at] = format!("{host}:{}", address.port());
                 }
-                let task = tokio::spawn(self.door.clone().accept(listener));
-                self.open.push((address, task.abort_handle()));
             }
         }
         self.is_wide = Some(wide);
         Ok(true)
+    }
+
+    fn open_handed(&mut self) -> Result<(), Failure> {
+        for handed in 0..self.handed.len() {
+            let listener = self.handed[handed].try_clone()?;
+            self.open(TcpListener::from_std(listener)?)?;
+        }
+        Ok(())
+    }
+
+    fn open(&mut self, listener: TcpListener) -> Result<SocketAddr, Failure> {
+        let address = listener.local_addr()?;
+        let task = tokio::spawn(self.door.clone().accept(listener));
+        self.open.push((address, task.abort_handle()));
+        Ok(address)
     }
 
     pub(crate) fn close(&mut self) {

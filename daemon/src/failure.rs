@@ -1,5 +1,7 @@
 //! Why the daemon does not start, or does not take a new configuration, in the administrator's terms.
 
+use std::path::PathBuf;
+
 use blit_config::{ConfigError, Exit};
 
 /// A failure with what to do about it.
@@ -11,6 +13,8 @@ pub(crate) struct Failure {
     message: String,
     causes: Vec<String>,
     next: Option<String>,
+    /// In which file, and in which line. Boxed: a failure is handed around much.
+    place: Option<Box<(PathBuf, usize)>>,
 }
 
 impl Failure {
@@ -26,6 +30,7 @@ impl Failure {
             message: message.into(),
             causes: Vec::new(),
             next: None,
+            place: None,
         }
     }
 
@@ -59,6 +64,11 @@ impl Failure {
         self.exit
     }
 
+    /// In which file, and in which line.
+    pub(crate) fn place(&self) -> Option<(PathBuf, usize)> {
+        self.place.as_deref().cloned()
+    }
+
     pub(crate) fn slug(&self) -> &'static str {
         self.slug
     }
@@ -82,11 +92,19 @@ impl From<ConfigError> for Failure {
             Some(key) => format!("did you mean \"{key}\"?"),
             None => "docs/daemon.md has all keys".to_owned(),
         };
-        let failure = Self::config(error.slug(), error.to_string()).next(next);
+        let mut failure = Self::config(error.slug(), error.to_string()).next(next);
+        let place = error.place();
+        failure.place = place.map(|(file, line)| Box::new((file.to_owned(), line)));
         match std::error::Error::source(&error) {
             Some(source) => failure.because(source),
             None => failure,
         }
+    }
+}
+
+impl From<blit_registry::RegistryError> for Failure {
+    fn from(error: blit_registry::RegistryError) -> Self {
+        Self::new("run.failed", Exit::Failed, error.to_string())
     }
 }
 

@@ -5,6 +5,7 @@ use std::{
     net::IpAddr,
     path::{Path, PathBuf},
     sync::Arc,
+    time::Duration,
 };
 
 use aws_lc_rs::constant_time;
@@ -125,7 +126,17 @@ impl UnixDoor {
 
     /// Lets lanes in until it is dropped.
     pub(crate) async fn serve(self, daemon: Arc<Daemon>) {
-        while let Ok(socket) = self.0.accept().await {
+        /// After an error (no descriptors left) it would come at once again.
+        const PAUSE: Duration = Duration::from_millis(50);
+        loop {
+            let socket = match self.0.accept().await {
+                Ok(socket) => socket,
+                Err(cause) => {
+                    tracing::warn!(%cause, "cannot accept a lane");
+                    tokio::time::sleep(PAUSE).await;
+                    continue;
+                }
+            };
             let daemon = Arc::clone(&daemon);
             tokio::spawn(async move {
                 let find = |id: &[u8; 16]| daemon.right(id, None, SecurityClass::SameMachine);

@@ -1,33 +1,42 @@
 //! The blit daemon: exports modules to paired machines.
 //!
 //! Read it in the order of a run: `args` and `config` say what is wanted, `modules` opens what is
-//! exported, `listen` starts and looks after what runs, `doors` binds, `serve` decides who may do what and
-//! lets the engine do it, `record` writes it down, `manage` does what the administrator asks for. `stdio` is all of it for one client that comes through ssh.
+//! exported, `listen` starts and looks after what runs, `doors` binds, `gate` takes what arrives, `serve`
+//! decides who may do what and lets the engine do it, `record` writes it down, `manage` does what the
+//! administrator asks for. `stdio` is all of it for one client that comes through ssh.
 
-#![forbid(unsafe_code)]
 #![deny(missing_docs)]
 
 mod access;
 mod args;
+mod atomic;
 mod audit;
+mod check;
 mod config;
+mod confine;
 mod disk;
 mod doors;
 mod failure;
+mod gate;
+mod health;
 mod lanes;
 mod listen;
 mod manage;
+mod module;
 mod modules;
 mod notify;
 mod pending;
+mod plugins;
 mod record;
 mod reference;
 mod reserve;
 mod serve;
+mod service;
 mod settings;
 mod stdio;
+mod sys;
 
-use std::{io::Write, process::ExitCode, sync::Arc};
+use std::{io::Write, process::ExitCode};
 
 use blit_config::Exit;
 use blit_control::{LocalClient, socket_of};
@@ -36,7 +45,6 @@ use clap::{CommandFactory, Parser};
 use crate::{
     args::{Args, Command},
     config::{Config, Sources},
-    disk::Disks,
     failure::Failure,
 };
 
@@ -52,37 +60,63 @@ pub fn command() -> clap::Command {
 #[must_use]
 pub fn run() -> ExitCode {
     blit_bundled::prepare_process();
-    let args = Args::parse();
+    let mut args = Args::parse();
     if args.stdio {
-        return exit_of(stdio::run());
+        return exit_of(told(stdio::run()));
     }
-    let command = args.command;
+    if let Some(Command::CheckConfig { file: Some(file) }) = &args.command {
+        args.config = Some(file.clone());
+    }
+    let (command, modules) = (args.command.clone(), args.modules.clone());
     let sources = Sources::of_this_process(args);
-    let outcome = sources.load().and_then(|config| match command {
-        Some(Command::CheckConfig) => check(&config),
-        Some(Command::Reload) => reload(&config),
-        Some(Command::Run) | None => listen::run(sources, config),
-    });
+    let outcome = match command {
+        Some(Command::CheckConfig { .. }) => check_config(&sources),
+        Some(Command::Healthcheck) => told(sources.load().and_then(|it| health::check(&it))),
+        Some(Command::Module(args)) => told(change_modules(&sources, &args)),
+        Some(Command::Reload) => told(sources.load().and_then(|config| reload(&config))),
+        Some(Command::Service(args)) => told(service::run(&args, &modules)),
+        Some(Command::Run) | None => told(
+            sources
+                .load()
+                .and_then(|it| listen::run(sources.clone(), it)),
+        ),
+    };
     exit_of(outcome)
 }
 
-fn exit_of(outcome: Result<(), Failure>) -> ExitCode {
+fn exit_of(outcome: Result<(), Vec<Failure>>) -> ExitCode {
     match outcome {
         Ok(()) => ExitCode::SUCCESS,
-        Err(failure) => {
-            say_failure(&failure);
-            failure.exit().into()
+        Err(failures) => {
+            failures.iter().for_each(say_failure);
+            failures.first().map_or(Exit::Failed, Failure::exit).into()
         }
     }
 }
 
+fn told(outcome: Result<(), Failure>) -> Result<(), Vec<Failure>> {
+    outcome.map_err(|failure| vec![failure])
+}
+
 /// Whether what is configured could be served.
-fn check(config: &Config) -> Result<(), Failure> {
-    let disks = Arc::new(Disks::load(&config.state)?);
-    let modules = modules::open(&config.modules, &disks)?;
-    let count = modules.len();
+fn check_config(sources: &Sources) -> Result<(), Vec<Failure>> {
+    let count = check::check(sources)?;
     say(&format!("{count} modules, and nothing is wrong with them"));
     Ok(())
+}
+
+/// Changes the configuration file, and has a daemon that runs take it.
+fn change_modules(sources: &Sources, args: &module::ModuleArgs) -> Result<(), Failure> {
+    if !module::run(sources, args)? {
+        return Ok(());
+    }
+    match reload(&sources.load()?) {
+        Err(failure) if failure.exit() == Exit::Unreachable => {
+            say("no daemon with this state directory runs; one that starts exports it");
+            Ok(())
+        }
+        other => other,
+    }
 }
 
 /// Has the daemon that runs read its configuration anew.

@@ -1,6 +1,15 @@
 //! Starts, serves until it is to stop, and takes a new configuration on the way.
 
-use std::{fs::File, net::IpAddr, path::Path, sync::Arc, time::Duration};
+use std::{
+    fs::File,
+    net::IpAddr,
+    path::Path,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
 
 use blit_config::Exit;
 use blit_control::{Admission, Door, Identity, Invitations, LocalServer, Peers, Server, socket_of};
@@ -15,14 +24,19 @@ use tracing_subscriber::{
 use crate::{
     audit::{Audit, by_admin},
     config::{Config, Sources},
+    confine::Confinement,
     disk::Disks,
     doors::Doors,
     failure::Failure,
+    gate::Gate,
     lanes::UnixDoor,
     manage::Manager,
-    modules, notify, say,
+    modules, notify,
+    plugins::Plugins,
+    say,
     serve::{Daemon, Held},
     settings::LogLevel,
+    sys,
 };
 
 /// How often it looks after itself: what was noted is made safe, doors are as they should be.
@@ -34,11 +48,12 @@ const LAST_WORDS: Duration = Duration::from_secs(5);
 /// Serves until SIGTERM or SIGINT.
 pub(crate) fn run(sources: Sources, config: Config) -> Result<(), Failure> {
     let logging = start_logging(config.log);
+    let confinement = Confinement::begin(&config.state);
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()?;
     runtime.block_on(async {
-        let node = Node::start(sources, config, logging).await?;
+        let node = Node::start(sources, config, (logging, confinement)).await?;
         node.run().await
     })
 }
@@ -74,11 +89,16 @@ pub(crate) struct Node {
 }
 
 /// Asks the configuration that holds now.
-struct AllowFrom(Arc<Daemon>);
+struct AllowFrom {
+    daemon: Arc<Daemon>,
+    others: Arc<AtomicBool>,
+}
 
 impl Admission for AllowFrom {
     fn admits(&self, from: IpAddr) -> bool {
-        self.0.held().config.allow_from.contain(from)
+        let is_here = from.to_canonical().is_loopback();
+        (is_here || self.others.load(Ordering::Acquire))
+            && self.daemon.held().config.allow_from.contain(from)
     }
 }
 
@@ -86,33 +106,43 @@ impl Node {
     async fn start(
         sources: Sources,
         config: Config,
-        logging: Logging,
+        (logging, confinement): (Logging, Confinement),
     ) -> Result<Arc<Self>, Failure> {
         let lock = lock(&config.state)?;
+        confinement.make_spool()?;
         let audit = Audit::open(&config.state);
         let is_new = !config.state.join("identity").exists();
         let identity = Identity::load_or_create(&config.state).map_err(|error| broken(&error))?;
+        audit.sign_as(identity.clone());
         if is_new {
             drop(audit.record(&by_admin("key.create", identity.id().to_string())));
         }
         let peers = Peers::load(&config.state).map_err(|error| broken(&error))?;
         let disks = Arc::new(Disks::load(&config.state)?);
-        let modules = modules::open(&config.modules, &disks)?;
+        let plugins = Plugins::load()?;
+        let modules = modules::open(&config.modules, &disks, &plugins)?;
         let names: Vec<&str> = config.modules.iter().map(|it| it.name.as_str()).collect();
         drop(audit.record(&by_admin("config.load", names.join(", "))));
         let invitations = Invitations::of(&config.state);
         let wanted = config.listen.clone();
         let lanes_here = UnixDoor::open(&config.state);
         let unix = lanes_here.as_ref().map(UnixDoor::path);
-        let daemon = Arc::new(Daemon::new(Held { config, modules }, peers, audit, unix));
+        let held = Held { config, modules };
+        let means = (plugins, confinement);
+        let daemon = Arc::new(Daemon::new(held, (peers, audit), means, unix));
         if let Some(door) = lanes_here {
             tokio::spawn(door.serve(Arc::clone(&daemon)));
         }
-        let admission = Arc::new(AllowFrom(Arc::clone(&daemon)));
+        let others = Arc::new(AtomicBool::new(false));
+        let admission = Arc::new(AllowFrom {
+            daemon: Arc::clone(&daemon),
+            others: Arc::clone(&others),
+        });
+        let handed = sys::handed_sockets()?;
         let (server, door): (Server, Door) = Server::new(&identity, invitations, admission)?;
         Ok(Arc::new(Self {
             daemon,
-            doors: tokio::sync::Mutex::new(Doors::new(door, wanted)),
+            doors: tokio::sync::Mutex::new(Doors::new(door, wanted, handed, others)),
             identity,
             sources,
             logging,
@@ -142,7 +172,7 @@ impl Node {
         let stopped = Arc::clone(&stop);
         let server = self.server.lock().take();
         let server = server.ok_or_else(|| Failure::from(std::io::Error::other("served twice")))?;
-        let arrivals = Arc::clone(&self.daemon);
+        let arrivals = Arc::new(Gate(Arc::clone(&self.daemon)));
         let serving = server.serve(arrivals, async move { stopped.notified().await });
         let mut serving = tokio::spawn(serving);
         notify::ready(&self.in_a_line());
@@ -169,6 +199,7 @@ impl Node {
             }
             () = wish.wished() => say("stopped at once; running the sessions again continues"),
         }
+        self.daemon.audit.seal();
         self.daemon.audit.sync(u64::MAX);
         // The next one takes the place of a socket that is left, but need not.
         drop(std::fs::remove_file(socket));
@@ -185,8 +216,11 @@ impl Node {
                 _ = hangup.recv() => self.reload_and_tell().await,
                 () = self.daemon.acquainted.notified() => {}
                 _ = beat.tick() => {
-                    let size = self.daemon.held().config.audit_size.bytes;
-                    self.daemon.audit.sync(size);
+                    let held = self.daemon.held();
+                    self.daemon.audit.sync(held.config.audit_size.bytes);
+                    if !held.config.audit_keep.is_zero() {
+                        self.daemon.audit.tidy(held.config.audit_keep);
+                    }
                     notify::alive(&self.in_a_line());
                 }
             }
@@ -247,7 +281,7 @@ impl Node {
         let mut config = self.sources.load()?;
         let peers = Peers::load(&before.config.state).map_err(|error| broken(&error))?;
         let disks = Arc::new(Disks::load(&before.config.state)?);
-        let modules = modules::open(&config.modules, &disks)?;
+        let modules = modules::open(&config.modules, &disks, &self.daemon.plugins)?;
         let mut notes = Vec::new();
         for (key, is_same) in [
             ("daemon.listen", config.listen == before.config.listen),

@@ -45,6 +45,7 @@ impl Manage for Manager {
             peers: count(daemon.peers.lock().iter().count()),
             pending: count(daemon.pending.all().len()),
             troubles: audit.into_iter().collect(),
+            confinement: daemon.confinement.in_a_line(),
         }
     }
 

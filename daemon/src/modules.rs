@@ -1,15 +1,19 @@
 //! The exported trees, opened.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
+use blit_confine::Domain;
 use blit_contract::{
     Cx, Durability, Error, ErrorKind, MetaOp, Preserve, RelPath, Replace, Result, Store,
     WritePolicy,
 };
-use blit_registry::{Registry, RegistryError, StoreConfig};
+use blit_registry::{RegistryError, StoreConfig};
 use blit_wire::{Access, Module as Shown};
 
-use crate::{config::ModuleConfig, disk::Disks, failure::Failure, reserve::Reserved};
+use crate::{
+    config::ModuleConfig, confine::Confinement, disk::Disks, failure::Failure, plugins::Plugins,
+    reserve::Reserved,
+};
 
 /// One exported tree.
 #[derive(Debug)]
@@ -17,6 +21,9 @@ pub(crate) struct Module {
     pub(crate) config: ModuleConfig,
     source: Opened,
     disks: Arc<Disks>,
+    plugins: Arc<Plugins>,
+    /// Where requests for it are answered, once there was one.
+    domain: OnceLock<Arc<Domain>>,
 }
 
 /// How its stores are had.
@@ -39,31 +46,32 @@ struct Stores {
 pub(crate) fn open(
     configs: &[ModuleConfig],
     disks: &Arc<Disks>,
+    plugins: &Arc<Plugins>,
 ) -> std::result::Result<Vec<Arc<Module>>, Failure> {
     let modules = configs.iter().map(|config| {
         let source = match config.is_optional {
             true => Opened::EachTime,
-            false => Opened::Held(stores(config).map_err(|error| {
+            false => Opened::Held(stores(config, plugins).map_err(|error| {
                 let (name, path) = (&config.name, config.path.display());
                 let text = format!("module {name}: {path} cannot be exported");
                 Failure::config("config.value", text).because(&error)
             })?),
         };
-        let (config, disks) = (config.clone(), Arc::clone(disks));
         Ok(Arc::new(Module {
-            config,
+            config: config.clone(),
             source,
-            disks,
+            disks: Arc::clone(disks),
+            plugins: Arc::clone(plugins),
+            domain: OnceLock::new(),
         }))
     });
     modules.collect()
 }
 
-fn stores(config: &ModuleConfig) -> std::result::Result<Stores, RegistryError> {
-    let registry = Registry::builtin()?;
+fn stores(config: &ModuleConfig, plugins: &Plugins) -> std::result::Result<Stores, RegistryError> {
     let open = |writable| {
         let store = StoreConfig::new(&config.path).with_writable(writable);
-        registry.store("file", &store)
+        plugins.directory(&store)
     };
     let reading = open(false)?;
     let writing: Option<Arc<dyn Store>> = match config.access {
@@ -97,8 +105,29 @@ impl Module {
         };
         match self.trouble() {
             Some(why) => Err(offline(why)),
-            None => stores(&self.config).map_err(|error| offline(error.to_string())),
+            None => stores(&self.config, &self.plugins).map_err(|error| offline(error.to_string())),
         }
+    }
+
+    /// The threads that reach it, and nothing else; none where the kernel has no means.
+    pub(crate) fn domain(&self, confinement: &Confinement) -> Result<Option<Arc<Domain>>> {
+        if let Some(domain) = self.domain.get() {
+            return Ok(Some(Arc::clone(domain)));
+        }
+        // From within, nothing could be remembered of a disk that is met for the first time.
+        let _trouble = self.trouble();
+        let made = confinement.domain(&self.config).map_err(|why| {
+            tracing::error!(slug = "confine.failed", %why, "a request is refused");
+            Error::new(ErrorKind::Busy, "open module").because("the daemon has no threads for it")
+        })?;
+        let Some(domain) = made.map(Arc::new) else {
+            return Ok(None);
+        };
+        Ok(Some(match self.source {
+            Opened::Held(_) => Arc::clone(self.domain.get_or_init(|| domain)),
+            // The next time another directory may be in its place.
+            Opened::EachTime => domain,
+        }))
     }
 
     /// Whether this peer may see it at all.

@@ -19,6 +19,8 @@ pub(crate) struct Reserved {
     pub(crate) reserve: Reserve,
 }
 
+// What is not passed on would answer for a store that can nothing of it.
+#[deny(clippy::missing_trait_methods)]
 #[async_trait]
 impl Store for Reserved {
     async fn usage(&self, cx: &Cx) -> Result<Usage> {
@@ -53,6 +55,11 @@ impl Store for Reserved {
 
     async fn stat(&self, cx: &Cx, path: &RelPath) -> Result<Option<Entry>> {
         self.whole.stat(cx, path).await
+    }
+
+    /// What an earlier session left of the file needs no room a second time.
+    async fn kept_bytes(&self, cx: &Cx, path: &RelPath, entry: &Entry) -> Result<u64> {
+        self.whole.kept_bytes(cx, path, entry).await
     }
 
     async fn read_batch(&self, cx: &Cx, items: Vec<ReadItem>) -> Result<Vec<Result<SmallFile>>> {
@@ -119,5 +126,32 @@ impl Store for Reserved {
 
     async fn ancestry(&self, cx: &Cx, path: &RelPath) -> Result<Vec<Identity>> {
         self.whole.ancestry(cx, path).await
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use blit_contract::{Durability, Name, Preserve, Replace};
+
+    use super::*;
+
+    #[tokio::test]
+    async fn what_an_earlier_session_left_counts_as_room_here_too() {
+        let whole: Arc<dyn Store> = Arc::new(blit_store_mem::MemStore::default());
+        let reserve = Reserve::default();
+        let reserved = Reserved {
+            whole: Arc::clone(&whole),
+            reserve,
+        };
+        let (cx, path) = (Cx::default(), RelPath::ROOT.join(Name::new(*b"f").unwrap()));
+        let mut entry = Entry::new(Name::new(*b"f").unwrap(), blit_contract::Kind::File);
+        entry.size = 1 << 20;
+        let policy = WritePolicy::new(Durability::Batch, Preserve::NONE);
+        let options = WriteOptions::new(policy, entry.clone(), Replace::Nothing).keeping();
+        let writer = reserved.open_write(&cx, &path, options).await.unwrap();
+        writer.write_at(0, vec![1; 1 << 16].into()).await.unwrap();
+        drop(writer);
+        let kept = reserved.kept_bytes(&cx, &path, &entry).await.unwrap();
+        assert_eq!(kept, 1 << 16);
     }
 }

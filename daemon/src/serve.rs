@@ -8,20 +8,19 @@ use std::{
         Arc,
         atomic::{AtomicBool, Ordering},
     },
-    time::{Duration, Instant},
+    time::Instant,
 };
 
-use async_trait::async_trait;
 use aws_lc_rs::rand::{SecureRandom, SystemRandom};
+use blit_confine::Domain;
 use blit_contract::{
-    Cancel, Cx, Error, ErrorKind, NoHistory, PeerInfo, Planner, Result, SecurityClass, Select,
-    SessionGrant, Store, Stream, Time,
+    Cancel, Cx, Error, ErrorKind, NoHistory, PeerInfo, Result, SecurityClass, Select, SessionGrant,
+    Store, Stream, Time,
 };
-use blit_control::{Arrivals, KnownPeer, LaneOpening, LaneSocket, NodeId, Peers, VerifiedPeer};
+use blit_control::{LaneOpening, NodeId, Peers, VerifiedPeer};
 use blit_engine::{Asked, Ended, HalfRole, Playing, Source, Subtree, Target, answer_with_store};
 use blit_filter::Filter;
 use blit_lanes::Grant;
-use blit_registry::{PluginConfig, Registry};
 use blit_transport_grpc::Arrived;
 use blit_wire::{
     Access, LaneWishes, Place, Reply, Request, Role, Rules, SessionId, SessionRequest, Status,
@@ -34,17 +33,16 @@ use crate::{
     access::Networks,
     audit::Audit,
     config::Config,
-    lanes::{self, LaneRight},
+    confine::Confinement,
+    lanes::LaneRight,
     modules::{Module, make_directories},
     pending::Pending,
+    plugins::Plugins,
 };
 
 /// How many sessions run at a time, of all peers and of one.
 const SESSIONS_MAX: usize = 256;
 const SESSIONS_OF_PEER_MAX: usize = 16;
-
-/// How long a request may take to arrive.
-const REQUEST_WAIT: Duration = Duration::from_secs(10);
 
 /// What the daemon is made of.
 pub(crate) struct Daemon {
@@ -53,6 +51,8 @@ pub(crate) struct Daemon {
     pub(crate) peers: Mutex<Peers>,
     pub(crate) pending: Pending,
     pub(crate) audit: Audit,
+    pub(crate) plugins: Arc<Plugins>,
+    pub(crate) confinement: Confinement,
     sessions: Mutex<HashMap<SessionId, Running>>,
     /// Where clients on this machine bring their lanes.
     unix: Option<PathBuf>,
@@ -85,12 +85,19 @@ pub(crate) struct Caller {
 }
 
 impl Daemon {
-    pub(crate) fn new(held: Held, peers: Peers, audit: Audit, unix: Option<PathBuf>) -> Self {
+    pub(crate) fn new(
+        held: Held,
+        (peers, audit): (Peers, Audit),
+        (plugins, confinement): (Arc<Plugins>, Confinement),
+        unix: Option<PathBuf>,
+    ) -> Self {
         Self {
             held: RwLock::new(Arc::new(held)),
             peers: Mutex::new(peers),
             pending: Pending::default(),
             audit,
+            plugins,
+            confinement,
             sessions: Mutex::default(),
             unix,
             ended: Notify::new(),
@@ -139,7 +146,7 @@ impl Daemon {
         }
     }
 
-    fn caller(&self, peer: &VerifiedPeer) -> Option<Caller> {
+    pub(crate) fn caller(&self, peer: &VerifiedPeer) -> Option<Caller> {
         let known = self.peers.lock().with_id(&peer.id()).cloned();
         let name = match known {
             Some(known) => known.name,
@@ -171,7 +178,7 @@ impl Daemon {
         })
     }
 
-    async fn answer(&self, caller: &Caller, request: Request, mut asked: Asked) {
+    pub(crate) async fn answer(&self, caller: &Caller, request: Request, mut asked: Asked) {
         let object = self.object_of(&request);
         match self.try_answer(caller, request, &mut asked).await {
             Ok(()) => asked.finish().await,
@@ -180,6 +187,28 @@ impl Daemon {
                 self.note_denial(caller, object, &error);
                 asked.refuse(error).await;
             }
+        }
+    }
+
+    /// The threads on which it is answered; none, if it is about no module, or nothing is confined.
+    pub(crate) fn domain_of(
+        &self,
+        caller: &Caller,
+        request: &Request,
+    ) -> Result<Option<Arc<Domain>>> {
+        let place = match request {
+            Request::Session(session) => &session.place,
+            Request::List { place, .. }
+            | Request::Stat(place)
+            | Request::Usage(place)
+            | Request::Sync(place)
+            | Request::Delete { place, .. } => place,
+            _ => return Ok(None),
+        };
+        match self.module(caller, place) {
+            Ok(module) => module.domain(&self.confinement),
+            // It is refused where it is answered, and written down there.
+            Err(_) => Ok(None),
         }
     }
 
@@ -247,7 +276,6 @@ impl Daemon {
             }
         }
         let role = role(request, store);
-        let planner = planner()?;
         let mut info = PeerInfo::new(caller.peer.address().to_string());
         info.identity = Some(*caller.id.as_bytes());
         let (connection, arrived) = blit_transport_grpc::serving(info);
@@ -261,11 +289,18 @@ impl Daemon {
             terms,
             select,
             connection,
-            planner,
+            planner: Arc::clone(&self.plugins.planner),
             history: Arc::new(NoHistory),
             cancel,
         };
         playing.run(asked).await
+    }
+
+    /// Whether that session is of this peer.
+    pub(crate) fn is_of(&self, session: &SessionId, peer: NodeId) -> bool {
+        let sessions = self.sessions.lock();
+        let running = sessions.get(session);
+        running.is_some_and(|running| running.peer == peer)
     }
 
     /// The right of that session to a lane of that class; `peer` is who brings it, where that is proved.
@@ -298,7 +333,7 @@ impl Daemon {
     }
 
     /// Gives a lane to its session; `false` if that is over, or has as many as it may.
-    fn put(&self, opening: LaneOpening, stream: Stream) -> bool {
+    pub(crate) fn put(&self, opening: LaneOpening, stream: Stream) -> bool {
         let sessions = self.sessions.lock();
         let running = sessions.get(&opening.session);
         running.is_some_and(|running| running.arrived.put(opening.reverse, stream))
@@ -351,12 +386,6 @@ pub(crate) fn role(request: &SessionRequest, store: Arc<dyn Store>) -> HalfRole 
     }
 }
 
-pub(crate) fn planner() -> Result<Arc<dyn Planner>> {
-    Registry::builtin()
-        .and_then(|registry| registry.planner(None, &PluginConfig::new()))
-        .map_err(|error| Error::new(ErrorKind::Bug, "open session").because(error.to_string()))
-}
-
 /// A number that nobody can guess.
 pub(crate) fn new_session() -> Result<SessionId> {
     let mut id = SessionId::default();
@@ -401,69 +430,5 @@ impl Drop for Guard<'_> {
     fn drop(&mut self) {
         self.daemon.sessions.lock().remove(&self.id);
         self.daemon.ended.notify_waiters();
-    }
-}
-
-#[async_trait]
-impl Arrivals for Daemon {
-    fn knows(&self, peer: &VerifiedPeer) -> bool {
-        self.caller(peer).is_some()
-    }
-
-    fn join(&self, peer: &VerifiedPeer, name: &str) -> Option<String> {
-        let known = KnownPeer {
-            name: name.to_owned(),
-            id: peer.id(),
-            addresses: Vec::new(),
-            how: "join-token".to_owned(),
-            added: jiff::Timestamp::now().strftime("%FT%TZ").to_string(),
-        };
-        let added = self.peers.lock().add(known);
-        match added {
-            Ok(name) => {
-                tracing::warn!(peer = %name, key = %peer.id().short(), "paired");
-                self.pending.forget(&peer.id());
-                self.note_pairing(peer, &name);
-                self.acquainted.notify_one();
-                Some(self.held().config.name.clone())
-            }
-            Err(error) => {
-                tracing::error!(%error, "cannot keep a peer");
-                None
-            }
-        }
-    }
-
-    fn knock(&self, peer: &VerifiedPeer, name: &str) {
-        self.pending.add(peer, name);
-    }
-
-    fn refused(&self, peer: &VerifiedPeer, wish: &'static str) {
-        self.note_stranger(peer, wish);
-    }
-
-    async fn request(&self, peer: VerifiedPeer, stream: Stream) {
-        let Some(caller) = self.caller(&peer) else {
-            return;
-        };
-        match tokio::time::timeout(REQUEST_WAIT, Asked::accept(stream)).await {
-            Ok(Ok((request, asked))) => self.answer(&caller, request, asked).await,
-            Ok(Err(error)) => tracing::info!(peer = %caller.name, %error, "no request"),
-            Err(_) => tracing::info!(peer = %caller.name, "no request in time"),
-        }
-    }
-
-    async fn lane_socket(&self, socket: LaneSocket) -> bool {
-        let bound = lanes::bind(self, socket).await;
-        self.bring(bound)
-    }
-
-    fn lane(&self, peer: &VerifiedPeer, opening: LaneOpening, stream: Stream) -> bool {
-        let is_theirs = {
-            let sessions = self.sessions.lock();
-            let running = sessions.get(&opening.session);
-            running.is_some_and(|running| running.peer == peer.id())
-        };
-        is_theirs && self.put(opening, stream)
     }
 }

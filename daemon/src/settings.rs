@@ -11,6 +11,7 @@ pub(crate) static KEYS: Keys = Keys {
     plain: &[
         "access.allow_from",
         "access.mode",
+        "audit.keep",
         "audit.max_size",
         "audit.names",
         "daemon.listen",
@@ -117,6 +118,9 @@ pub(crate) enum AccessMode {
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub(crate) struct AuditSettings {
+    /// Closed files of the log that are older are removed; `0` keeps all. (reload)
+    #[schemars(with = "String")]
+    pub(crate) keep: Period,
     /// A file of the log that has become so large is closed and a new one begun. (reload)
     #[schemars(with = "String")]
     #[serde(serialize_with = "shown", deserialize_with = "parsed")]
@@ -128,6 +132,9 @@ pub(crate) struct AuditSettings {
 impl Default for AuditSettings {
     fn default() -> Self {
         Self {
+            keep: Period {
+                duration: Duration::from_secs(365 * 24 * 3_600),
+            },
             max_size: Size { bytes: 64 << 20 },
             names: AuditNames::Full,
         }

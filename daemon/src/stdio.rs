@@ -18,7 +18,7 @@ use blit_contract::{
 };
 use blit_control::{Greeting, LaneOpening, PipeCalls, serve_pipe};
 use blit_engine::{Asked, Playing, answer_with_store};
-use blit_registry::{Registry, RegistryError, StoreConfig};
+use blit_registry::{RegistryError, StoreConfig};
 use blit_transport_grpc::Arrived;
 use blit_wire::{Place, Reply, Request, Role, SessionId, SessionRequest, Status, VERSIONS, Verb};
 use parking_lot::Mutex;
@@ -33,7 +33,8 @@ use tracing_subscriber::EnvFilter;
 use crate::{
     config::host_name,
     failure::Failure,
-    serve::{changes, compiled, new_session, now, planner, role},
+    plugins::Plugins,
+    serve::{changes, compiled, new_session, now, role},
 };
 
 /// How long sessions may take to put things in order when the client is gone.
@@ -74,6 +75,7 @@ async fn serve(home: PathBuf) -> std::io::Result<()> {
     output.flush().await?;
     let desk = Arc::new(Desk {
         home,
+        plugins: Plugins::load().map_err(std::io::Error::other)?,
         sessions: Mutex::default(),
         ended: Notify::new(),
         started: Instant::now(),
@@ -117,6 +119,7 @@ fn socket(fd: OwnedFd) -> std::io::Result<UnixStream> {
 /// Takes what the client asks.
 struct Desk {
     home: PathBuf,
+    plugins: Arc<Plugins>,
     sessions: Mutex<HashMap<SessionId, Arrived>>,
     ended: Notify,
     started: Instant,
@@ -171,8 +174,7 @@ impl Desk {
     ) -> Result<Arc<dyn Store>> {
         let path = login_path(place)?.on_this_machine(&self.home);
         let path = path.map_err(|problem| invalid(format!("{problem:?}")))?;
-        let opened = Registry::builtin()
-            .and_then(|registry| registry.store("file", &configure(StoreConfig::new(path))));
+        let opened = self.plugins.directory(&configure(StoreConfig::new(path)));
         opened.map_err(|error| match error {
             RegistryError::Plugin(error) => error,
             other => Error::new(ErrorKind::Bug, "open").because(other.to_string()),
@@ -231,7 +233,6 @@ impl Desk {
             })?,
         };
         let role = role(request, store);
-        let planner = planner()?;
         let (connection, arrived) = blit_transport_grpc::serving(PeerInfo::new("ssh"));
         let (_running, id) = self.begin(arrived)?;
         let offers = Vec::new();
@@ -244,7 +245,7 @@ impl Desk {
             terms: request.terms,
             select,
             connection,
-            planner,
+            planner: Arc::clone(&self.plugins.planner),
             history: Arc::new(NoHistory),
             cancel: Cancel::default(),
         };

@@ -1,6 +1,7 @@
 //! What blit has to reach, and whether it did.
 
-use crate::figures::{Ratio, Spread};
+use crate::figures::Ratio;
+use crate::results::Cost;
 use serde::{Deserialize, Serialize};
 use std::fmt;
 
@@ -11,6 +12,8 @@ pub enum Goal {
     Ratio(f64),
     /// blit takes less than this.
     Seconds(f64),
+    /// blit sends and gets at most this part of what the source holds.
+    Share(f64),
     /// blit takes at most so many times as long as the peer, and so many seconds more.
     Within {
         /// How many times.
@@ -41,20 +44,25 @@ impl Goal {
         }
     }
 
-    /// Judges a row by its pairs, and by both times.
+    /// Judges a row by its pairs, by what both cost, and by how much the source holds.
     pub(crate) fn judge(
         self,
         ratio: &Ratio,
-        blit_wall_s: &Spread,
-        peer_wall_s: &Spread,
+        blit: &Cost,
+        other: &Cost,
+        size_bytes: u64,
     ) -> Reached {
+        let blit_s = blit.wall_s.median;
         let is_reached = match self {
             Self::Ratio(_) | Self::Within { .. } if !ratio.is_stable => return Reached::Unstable,
             Self::Ratio(least) => ratio.pairs.median >= least,
-            Self::Seconds(most) => blit_wall_s.median < most,
-            Self::Within { times, plus_s } => {
-                blit_wall_s.median <= times * peer_wall_s.median + plus_s
-            }
+            Self::Seconds(most) => blit_s < most,
+            // Nothing was counted: nothing was reached.
+            Self::Share(most) => blit.far.as_ref().is_some_and(|far| {
+                let worst = far.wire_bytes.max.max(far.told_bytes.max);
+                far.told_bytes.min > 0.0 && worst <= most * size_bytes as f64
+            }),
+            Self::Within { times, plus_s } => blit_s <= times * other.wall_s.median + plus_s,
         };
         if is_reached {
             Reached::Met
@@ -73,6 +81,7 @@ impl fmt::Display for Goal {
                 write!(out, "blit ≤ {times} × + {:.0} ms", plus_s * 1e3)
             }
             Self::Seconds(most) => write!(out, "blit < {:.0} ms", most * 1e3),
+            Self::Share(most) => write!(out, "blit's wire ≤ {:.0} %", most * 100.0),
         }
     }
 }
@@ -90,13 +99,37 @@ impl fmt::Display for Reached {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::figures::Spread;
+    use crate::results::FarCost;
 
     fn judge(goal: Goal, peer_s: &[f64], blit_s: &[f64]) -> Reached {
-        goal.judge(
-            &Ratio::of(peer_s, blit_s),
-            &Spread::of(blit_s),
-            &Spread::of(peer_s),
-        )
+        let cost = |wall_s| Cost {
+            wall_s: Spread::of(wall_s),
+            ..Cost::default()
+        };
+        let ratio = Ratio::of(peer_s, blit_s);
+        goal.judge(&ratio, &cost(blit_s), &cost(peer_s), 1_000)
+    }
+
+    #[test]
+    fn a_share_is_judged_by_what_was_counted_and_by_what_was_told() {
+        let judge = |wire_bytes: &[f64], told_bytes: &[f64]| {
+            let far = FarCost {
+                wire_bytes: Spread::of(wire_bytes),
+                told_bytes: Spread::of(told_bytes),
+                ..FarCost::default()
+            };
+            let blit = Cost {
+                far: Some(far),
+                ..Cost::default()
+            };
+            let ratio = Ratio::of(&[1.0], &[1.0]);
+            Goal::Share(0.02).judge(&ratio, &blit, &Cost::default(), 1_000)
+        };
+        assert_eq!(judge(&[20.0, 19.0], &[18.0]), Reached::Met);
+        assert_eq!(judge(&[21.0, 12.0], &[12.0]), Reached::Missed);
+        assert_eq!(judge(&[12.0], &[21.0]), Reached::Missed);
+        assert_eq!(judge(&[12.0], &[]), Reached::Missed);
     }
 
     #[test]

@@ -1,8 +1,9 @@
-//! Benchmarks against the peers: `cargo xtask bench local`.
+//! Benchmarks against the peers: `cargo xtask bench local` and `cargo xtask bench remote`.
 //!
 //! Read it in the order of a run: [`work`] says what is measured, [`tree`] makes it, [`contender`]
 //! knows the programs, [`run`] lets them run in pairs, [`measure`] weighs one run, [`verify`]
-//! judges what it left, [`figures`] reduces the samples, [`page`] writes them down.
+//! judges what it left, [`figures`] reduces the samples, [`page`] writes them down. [`remote`] has its
+//! own work and contenders, and a server for each run.
 
 #![deny(missing_docs)]
 
@@ -16,6 +17,7 @@ pub mod page;
 pub mod random;
 pub mod raw;
 mod reflink;
+pub mod remote;
 pub mod results;
 pub mod run;
 mod shell;

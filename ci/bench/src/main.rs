@@ -1,18 +1,16 @@
-//! `blit-bench local`: measures blit against its peers and writes the results page.
+//! `blit-bench local` and `blit-bench remote`: measure blit against its peers and write their pages.
 
 #![forbid(unsafe_code)]
 #![expect(clippy::print_stdout, reason = "a program talks to whoever started it")]
 
-use blit_bench::contender::Peer;
 use blit_bench::results::Results;
-use blit_bench::run::{self, Settings};
-use blit_bench::work::{self, Work};
-use blit_bench::{measure, memory, page, raw};
+use blit_bench::run::Settings;
+use blit_bench::{contender, measure, memory, page, raw, remote, run, work};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use eyre::Context;
 use std::ffi::OsString;
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// How much smaller a trial is.
 const QUICK_DIVISOR: u64 = 50;
@@ -27,7 +25,15 @@ struct Arguments {
 #[derive(Subcommand)]
 enum Command {
     /// Trees on one machine
-    Local(Local),
+    Local(Measurement<work::Work, contender::Peer>),
+    /// Trees that go from one side to another, both on this machine; needs root
+    Remote {
+        #[command(flatten)]
+        measurement: Measurement<remote::Work, remote::Peer>,
+        /// This is the network namespace to measure in
+        #[arg(long, hide = true)]
+        inside: bool,
+    },
     /// Run a command and print what it cost, as JSON
     #[command(hide = true)]
     Measure {
@@ -43,10 +49,19 @@ enum Command {
     /// Copy the only file of a folder by the kernel alone
     #[command(hide = true)]
     CopyOnlyFile { source: PathBuf, target: PathBuf },
+    /// Serve until the input ends, and print what it cost, as JSON
+    #[command(hide = true)]
+    Serve {
+        #[arg(last = true, required = true)]
+        command: Vec<OsString>,
+    },
+    /// One side of what no program can be faster than
+    #[command(hide = true)]
+    Limit(remote::Limit),
 }
 
 #[derive(Args)]
-struct Local {
+struct Measurement<Work: Choice, Peer: Choice> {
     /// A trial at 1/50 of the size, to see that everything runs; its figures say nothing
     #[arg(long)]
     quick: bool,
@@ -71,18 +86,27 @@ struct Local {
     /// The binary that is measured
     #[arg(long, value_name = "PATH", default_value = "target/release/blit")]
     blit: PathBuf,
-    /// Where local.md and local.json are written
+    /// Where the page and its figures are written
     #[arg(long, value_name = "DIR", default_value = "docs/bench")]
     output: PathBuf,
 }
 
+/// What stands in a list of works or of peers.
+trait Choice: ValueEnum + Send + Sync + 'static {}
+impl<T: ValueEnum + Send + Sync + 'static> Choice for T {}
+
 fn main() -> eyre::Result<()> {
     match Arguments::parse().command {
-        Command::Local(local) => measure_local(local),
-        Command::Measure { command } => {
-            println!("{}", serde_json::to_string(&measure::here(&command)?)?);
-            Ok(())
+        Command::Local(measurement) => {
+            measurement.run("local", |settings, save| run::run(settings, &mut say, save))
         }
+        Command::Remote { inside: false, .. } => remote::enter("--inside"),
+        Command::Remote { measurement, .. } => measurement.run("remote", |settings, save| {
+            remote::run(settings, &mut say, save)
+        }),
+        Command::Measure { command } => print(&measure::here(&command)?),
+        Command::Serve { command } => print(&remote::serve(&command)?),
+        Command::Limit(limit) => limit.run(),
         Command::Touch { size_bytes } => {
             memory::here(size_bytes);
             Ok(())
@@ -98,52 +122,60 @@ fn main() -> eyre::Result<()> {
     }
 }
 
-fn measure_local(local: Local) -> eyre::Result<()> {
-    let output = local.output.clone();
-    // After each work, so that hours are not lost with the last of them.
-    let earlier = fs::read(output.join("local.json"));
-    let earlier: Option<Results> = earlier.ok().and_then(|it| serde_json::from_slice(&it).ok());
-    let mut save = |results: &Results| {
-        let mut results = results.clone();
-        if let Some(earlier) = earlier.clone() {
-            results.keep(earlier);
-        }
-        fs::create_dir_all(&output)?;
-        let json = serde_json::to_string_pretty(&results)?;
-        fs::write(output.join("local.json"), json + "\n")?;
-        fs::write(output.join("local.md"), page::render(&results))?;
-        Ok(())
-    };
-    run::run(
-        &local.into_settings()?,
-        &mut |line| println!("{line}"),
-        &mut save,
-    )?;
-    println!("written to {}", output.display());
+fn say(line: &str) {
+    println!("{line}");
+}
+
+fn print(sample: &measure::Sample) -> eyre::Result<()> {
+    println!("{}", serde_json::to_string(sample)?);
     Ok(())
 }
 
-impl Local {
-    fn into_settings(self) -> eyre::Result<Settings> {
+/// Writes the page `name` and its figures, with what an earlier run has found.
+fn save(output: &Path, name: &str, earlier: Option<&Results>, now: &Results) -> eyre::Result<()> {
+    let mut results = now.clone();
+    if let Some(earlier) = earlier {
+        results.keep(earlier.clone());
+    }
+    fs::create_dir_all(output)?;
+    let json = serde_json::to_string_pretty(&results)?;
+    fs::write(output.join(format!("{name}.json")), json + "\n")?;
+    fs::write(output.join(format!("{name}.md")), page::render(&results))?;
+    Ok(())
+}
+
+/// Gets what there is to be kept.
+type Save<'a> = &'a mut dyn FnMut(&Results) -> eyre::Result<()>;
+
+impl<Work: Choice, Peer: Choice> Measurement<Work, Peer> {
+    /// Measures by `run`, for the page `name`.
+    fn run(
+        self,
+        name: &str,
+        run: impl FnOnce(&Settings<Work, Peer>, Save<'_>) -> eyre::Result<()>,
+    ) -> eyre::Result<()> {
+        let output = self.output.clone();
+        let earlier = fs::read(output.join(format!("{name}.json"))).ok();
+        let earlier: Option<Results> = earlier.and_then(|it| serde_json::from_slice(&it).ok());
+        // After each work, so that hours are not lost with the last of them.
+        let mut keep = |results: &Results| save(&output, name, earlier.as_ref(), results);
+        run(&self.into_settings(name)?, &mut keep)?;
+        say(&format!("written to {}", output.display()));
+        Ok(())
+    }
+
+    fn into_settings(self, name: &str) -> eyre::Result<Settings<Work, Peer>> {
         let blit = self.blit.canonicalize();
         let blit = blit.wrap_err_with(|| format!("no blit at {}", self.blit.display()))?;
         Ok(Settings {
             blit,
-            command: self.command(),
+            command: self.command(name),
             divisor: self.divisor(),
             folder: self.folder,
             pairs: self.pairs.into(),
-            peers: if self.peers.is_empty() {
-                Peer::value_variants().to_vec()
-            } else {
-                self.peers
-            },
+            peers: or_all(self.peers),
             seed: self.seed,
-            works: if self.only.is_empty() {
-                work::ALL.to_vec()
-            } else {
-                self.only
-            },
+            works: or_all(self.only),
         })
     }
 
@@ -153,14 +185,22 @@ impl Local {
     }
 
     /// The command that repeats this measurement; where it ran and wrote is left out.
-    fn command(&self) -> String {
-        let mut words = vec!["cargo xtask bench local".to_owned()];
+    fn command(&self, name: &str) -> String {
+        let mut words = vec![format!("cargo xtask bench {name}")];
         words.extend(self.quick.then(|| "--quick".to_owned()));
         words.extend(self.divisor.map(|it| format!("--divisor {it}")));
         words.extend(list("--only", &self.only));
         words.extend(list("--peers", &self.peers));
         words.push(format!("--pairs {} --seed {}", self.pairs, self.seed));
         words.join(" ")
+    }
+}
+
+/// What was asked for, or everything there is.
+fn or_all<T: Choice>(asked: Vec<T>) -> Vec<T> {
+    match asked.is_empty() {
+        true => T::value_variants().to_vec(),
+        false => asked,
     }
 }
 

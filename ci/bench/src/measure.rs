@@ -56,11 +56,18 @@ pub fn here(command: &[OsString]) -> eyre::Result<Sample> {
         "{} ended with {status}",
         program.display()
     );
-    Ok(Sample {
-        wall_s,
-        cpu_s: seconds(usage.ru_utime) + seconds(usage.ru_stime),
-        peak_bytes: u64::try_from(usage.ru_maxrss)? * 1_024,
-    })
+    Sample::of(wall_s, &usage)
+}
+
+impl Sample {
+    /// What the kernel counted of a process that has ended, and of its descendants.
+    pub(crate) fn of(wall_s: f64, usage: &libc::rusage) -> eyre::Result<Self> {
+        Ok(Self {
+            wall_s,
+            cpu_s: seconds(usage.ru_utime) + seconds(usage.ru_stime),
+            peak_bytes: u64::try_from(usage.ru_maxrss)? * 1_024,
+        })
+    }
 }
 
 fn seconds(time: libc::timeval) -> f64 {

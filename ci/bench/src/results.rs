@@ -7,9 +7,22 @@ use crate::measure::Sample;
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 
+/// Where the trees were that were carried: what a page is about.
+#[derive(Clone, Copy, Debug, Default, Deserialize, PartialEq, Eq, Serialize)]
+pub enum Subject {
+    /// On one machine.
+    #[default]
+    Local,
+    /// On two, as far as the programs know.
+    Remote,
+}
+
 /// One measurement of everything that was asked for.
 #[derive(Clone, Debug, Deserialize, Serialize)]
 pub struct Results {
+    /// What it is about.
+    #[serde(default)]
+    pub subject: Subject,
     /// The command that measured last.
     pub command: String,
     /// Where it ran.
@@ -21,6 +34,9 @@ pub struct Results {
     /// How large the measured binary is.
     #[serde(default)]
     pub binary_bytes: u64,
+    /// The same of the daemon, where one took part.
+    #[serde(default)]
+    pub daemon_bytes: u64,
     /// The contenders, and what they say about their version.
     pub versions: BTreeMap<String, String>,
     /// What was measured, in order.
@@ -31,7 +47,7 @@ impl Results {
     /// Takes over what an earlier run on the same machine measured and this one did not.
     pub fn keep(&mut self, earlier: Self) {
         let is_like = (earlier.seed, earlier.divisor) == (self.seed, self.divisor)
-            && earlier.machine == self.machine;
+            && (earlier.subject, &earlier.machine) == (self.subject, &self.machine);
         if !is_like {
             return;
         }
@@ -87,6 +103,42 @@ pub struct Duel {
     pub reached: Option<Reached>,
 }
 
+impl Duel {
+    /// Judges what blit's runs and the peer's cost; the source holds `size_bytes`.
+    pub(crate) fn of(
+        peer: &str,
+        goal: Option<Goal>,
+        ratio: Ratio,
+        (blit, other): (Cost, Cost),
+        size_bytes: u64,
+    ) -> Self {
+        Self {
+            peer: peer.to_owned(),
+            reached: goal.map(|goal| goal.judge(&ratio, &blit, &other, size_bytes)),
+            blit,
+            other,
+            ratio,
+            goal,
+        }
+    }
+
+    /// As it is told while others still run.
+    pub(crate) fn line(&self) -> String {
+        format!(
+            "  {:<16} {:8.3} s, blit {:8.3} s, ratio {:.2}{}",
+            self.peer,
+            self.other.wall_s.median,
+            self.blit.wall_s.median,
+            self.ratio.pairs.median,
+            if self.ratio.is_stable {
+                ""
+            } else {
+                " (unstable)"
+            }
+        )
+    }
+}
+
 /// What the runs of one contender cost, and what its copy lacks.
 #[derive(Clone, Debug, Default, Deserialize, Serialize)]
 pub struct Cost {
@@ -98,6 +150,22 @@ pub struct Cost {
     pub peak_bytes: u64,
     /// The metadata that its copies do not have.
     pub lost: BTreeSet<String>,
+    /// What the other side cost, and the wire, where there were two sides.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub far: Option<FarCost>,
+}
+
+/// What the runs cost at the other side and between both.
+#[derive(Clone, Copy, Debug, Default, Deserialize, Serialize)]
+pub struct FarCost {
+    /// CPU seconds of the server's processes, from its start to its end.
+    pub cpu_s: Spread,
+    /// The largest of them in any run.
+    pub peak_bytes: u64,
+    /// What the network interface counted, both ways and with every header.
+    pub wire_bytes: Spread,
+    /// What the program itself says that it sent and got; zero where it was not asked.
+    pub told_bytes: Spread,
 }
 
 impl Cost {
@@ -108,6 +176,7 @@ impl Cost {
             cpu_s: Spread::of(&each(|it| it.cpu_s)),
             peak_bytes: samples.iter().map(|it| it.peak_bytes).max().unwrap_or(0),
             lost: lost.map(|it| (*it).to_owned()).collect(),
+            far: None,
         }
     }
 }

@@ -5,7 +5,7 @@ use crate::figures::Ratio;
 use crate::machine::{self, Machine};
 use crate::measure::{Sample, measure};
 use crate::reflink::ReflinkStore;
-use crate::results::{Cost, Duel, Results, WorkResult};
+use crate::results::{Cost, Duel, Results, Subject, WorkResult};
 use crate::tree::Tree;
 use crate::verify::{self, Lost};
 use crate::work::Work;
@@ -18,7 +18,7 @@ use std::process::Command;
 
 /// What is measured, and how thoroughly.
 #[derive(Clone, Debug)]
-pub struct Settings {
+pub struct Settings<Work, Peer> {
     /// The binary that is measured.
     pub blit: PathBuf,
     /// The command that repeats this measurement.
@@ -42,17 +42,19 @@ pub struct Settings {
 /// # Errors
 /// When blit fails or its result differs from the source. A peer that fails is left out by name.
 pub fn run(
-    settings: &Settings,
+    settings: &Settings<Work, Peer>,
     say: &mut dyn FnMut(&str),
     save: &mut dyn FnMut(&Results) -> eyre::Result<()>,
 ) -> eyre::Result<()> {
     let blit = Contender::Blit(settings.blit.clone());
     let mut results = Results {
+        subject: Subject::Local,
         command: settings.command.clone(),
         machine: Machine::this()?,
         seed: settings.seed,
         divisor: settings.divisor,
         binary_bytes: fs::metadata(&settings.blit)?.len(),
+        daemon_bytes: 0,
         versions: BTreeMap::from([(blit.name().to_owned(), blit.version()?)]),
         works: Vec::new(),
     };
@@ -73,7 +75,7 @@ pub fn run(
     Ok(())
 }
 
-fn empty(folder: &Path) -> eyre::Result<()> {
+pub(crate) fn empty(folder: &Path) -> eyre::Result<()> {
     if folder.exists() {
         fs::remove_dir_all(folder).wrap_err("the folder of the last run cannot be removed")?;
     }
@@ -82,7 +84,7 @@ fn empty(folder: &Path) -> eyre::Result<()> {
 
 fn measure_work(
     work: Work,
-    settings: &Settings,
+    settings: &Settings<Work, Peer>,
     versions: &mut BTreeMap<String, String>,
     say: &mut dyn FnMut(&str),
 ) -> eyre::Result<WorkResult> {
@@ -127,7 +129,7 @@ fn measure_work(
 }
 
 /// Whose fault it is that there is no result.
-enum Void {
+pub(crate) enum Void {
     Blit(eyre::Report),
     Peer(eyre::Report),
 }
@@ -177,7 +179,7 @@ impl Place {
         &self,
         peer: Peer,
         goal: Option<Goal>,
-        settings: &Settings,
+        settings: &Settings<Work, Peer>,
         say: &mut dyn FnMut(&str),
     ) -> Result<Duel, Void> {
         let path = || settings.blit.clone();
@@ -197,23 +199,10 @@ impl Place {
         }
         let walls = |lane: &Lane| lane.samples.iter().map(|it| it.wall_s).collect::<Vec<_>>();
         let ratio = Ratio::of(&walls(&other), &walls(&blit));
-        let (blit, other) = (blit.finish(), other.finish());
-        say(&format!(
-            "  {:<16} {:8.3} s, blit {:8.3} s, ratio {:.2}{}",
-            peer.name(),
-            other.wall_s.median,
-            blit.wall_s.median,
-            ratio.pairs.median,
-            if ratio.is_stable { "" } else { " (unstable)" }
-        ));
-        Ok(Duel {
-            peer: peer.name().to_owned(),
-            reached: goal.map(|goal| goal.judge(&ratio, &blit.wall_s, &other.wall_s)),
-            blit,
-            other,
-            ratio,
-            goal,
-        })
+        let costs = (blit.finish(), other.finish());
+        let duel = Duel::of(peer.name(), goal, ratio, costs, self.size_bytes);
+        say(&duel.line());
+        Ok(duel)
     }
 
     /// A target of its own for each; an update begins with a true copy of the first state.
@@ -272,7 +261,7 @@ impl Lane {
     }
 }
 
-fn remove(target: &Path) -> eyre::Result<()> {
+pub(crate) fn remove(target: &Path) -> eyre::Result<()> {
     if target.exists() {
         fs::remove_dir_all(target).wrap_err_with(|| target.display().to_string())?;
     }

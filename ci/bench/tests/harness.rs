@@ -162,3 +162,152 @@ fn a_run_with_a_wrong_result_is_void() {
     );
     assert!(!folder.path().join("out").exists());
 }
+
+/// blit as it was built, with its daemon beside it.
+fn built() -> PathBuf {
+    let blit = Path::new(HARNESS).with_file_name("blit");
+    assert!(
+        blit.exists() && blit.with_file_name("blit-daemon").exists(),
+        "{} or its daemon is missing: cargo build --workspace",
+        blit.display()
+    );
+    blit
+}
+
+/// A program in blit's place; `$blit` is the real one, whose daemon is beside it.
+fn in_place_of_blit(folder: &Path, text: &str) -> PathBuf {
+    let blit = built();
+    let daemon = blit.with_file_name("blit-daemon");
+    std::os::unix::fs::symlink(daemon, folder.join("blit-daemon")).expect("a link");
+    let text = format!("#!/bin/sh\nblit={}\n{text}", blit.display());
+    program(folder, &text)
+}
+
+fn remote_trial(folder: &Path, blit: &Path, arguments: &[&str]) -> Output {
+    let mut command = Command::new(HARNESS);
+    command.args(["remote", "--divisor=1000", "--pairs=1"]);
+    command.args(arguments).arg("--blit").arg(blit);
+    command.arg("--folder").arg(folder.join("work"));
+    command.arg("--output").arg(folder.join("out"));
+    output(&mut command)
+}
+
+fn remote_results(folder: &Path) -> Results {
+    let json = fs::read(folder.join("out/remote.json")).expect("the figures");
+    serde_json::from_slice(&json).expect("in their shape")
+}
+
+#[test]
+fn a_remote_trial_weighs_both_sides_and_the_wire() {
+    if !blit_conform::need_root("a network namespace") {
+        return;
+    }
+    let folder = tempfile::tempdir().expect("a folder");
+    let arguments = ["--only=N1-push,N2-pull,N6", "--peers=tls,loop,rsync-daemon"];
+    let ran = remote_trial(folder.path(), &built(), &arguments);
+    let said = String::from_utf8_lossy(&ran.stderr);
+    assert!(ran.status.success(), "{said}");
+    let results = remote_results(folder.path());
+    for work in &results.works {
+        assert_eq!(work.missing, Vec::<String>::new(), "{}", work.id);
+        for duel in &work.duels {
+            for cost in [&duel.blit, &duel.other] {
+                let far = cost.far.expect("the other side");
+                assert!(far.cpu_s.min > 0.0 && far.peak_bytes > MIB, "{far:?}");
+                // A part of the file crosses again; all of it where the target has nothing.
+                let least = if work.id == "N6" { 100 } else { 1 };
+                let most = work.size_bytes as f64 * 1.2;
+                let crossed = far.wire_bytes.median;
+                assert!(
+                    crossed * f64::from(least) >= work.size_bytes as f64 * 0.99 && crossed < most
+                );
+            }
+        }
+    }
+    let peers = |id: &str| {
+        let work = results.works.iter().find(|it| it.id == id);
+        let duels = work.expect("it was measured").duels.iter();
+        duels.map(|it| it.peer.as_str()).collect::<Vec<_>>()
+    };
+    assert_eq!(peers("N1-push"), ["TLS, memory only", "rsync -a, daemon"]);
+    assert_eq!(peers("N2-pull"), ["loop with digests", "rsync -a, daemon"]);
+    let again = results.works.iter().find(|it| it.id == "N6");
+    let far = again.and_then(|it| it.duels[0].blit.far).expect("N6");
+    // blit's own figure has neither the headers nor the talk around, and most of what was counted.
+    assert!(far.told_bytes.median <= far.wire_bytes.median);
+    assert!(far.told_bytes.median >= far.wire_bytes.median * 0.8);
+    let page = fs::read_to_string(folder.path().join("out/remote.md")).expect("the page");
+    assert!(page.contains("A trial at 1/1000 of the size"));
+    assert!(
+        !folder.path().join("work").exists(),
+        "it leaves nothing behind"
+    );
+}
+
+#[test]
+fn a_remote_trial_starts_an_sshd_of_its_own() {
+    if !blit_conform::need_root("a network namespace") {
+        return;
+    }
+    if !Path::new("/usr/sbin/sshd").exists() {
+        // Installing it would start one that everybody can reach: whoever measures decides.
+        blit_conform::skip("sshd is not installed: scp is not compared");
+        return;
+    }
+    let folder = tempfile::tempdir().expect("a folder");
+    let arguments = ["--only=N3-pull", "--peers=scp"];
+    let ran = remote_trial(folder.path(), &built(), &arguments);
+    let said = String::from_utf8_lossy(&ran.stderr);
+    assert!(ran.status.success(), "{said}");
+    let results = remote_results(folder.path());
+    assert_eq!(results.works[0].missing, Vec::<String>::new());
+    let scp = &results.works[0].duels[0];
+    assert_eq!(scp.peer, "scp -rp");
+    // It keeps modes, and times to the second only.
+    assert_eq!(
+        scp.other.lost.iter().collect::<Vec<_>>(),
+        ["attributes", "owners", "times"]
+    );
+}
+
+#[test]
+fn a_remote_run_with_a_wrong_result_is_void() {
+    if !blit_conform::need_root("a network namespace") {
+        return;
+    }
+    let folder = tempfile::tempdir().expect("a folder");
+    let text = "\"$blit\" \"$@\" || exit\n\
+                [ \"$1\" != copy ] || truncate -s -1 \"$(find \"$3\" -type f | head -n 1)\"\n";
+    let liar = in_place_of_blit(folder.path(), text);
+    let ran = remote_trial(
+        folder.path(),
+        &liar,
+        &["--only=N3-pull", "--peers=rsync-daemon"],
+    );
+    let said = String::from_utf8_lossy(&ran.stderr);
+    assert!(
+        !ran.status.success() && said.contains("the result differs"),
+        "{said}"
+    );
+    assert!(!folder.path().join("out").exists());
+}
+
+#[test]
+fn a_remote_run_by_another_way_is_void() {
+    if !blit_conform::need_root("a network namespace") {
+        return;
+    }
+    let folder = tempfile::tempdir().expect("a folder");
+    let text = "[ \"$1\" != copy ] || export BLIT_FORCE_GRPC_DATA=1\nexec \"$blit\" \"$@\"\n";
+    let blit = in_place_of_blit(folder.path(), text);
+    let ran = remote_trial(
+        folder.path(),
+        &blit,
+        &["--only=N3-push", "--peers=rsync-daemon"],
+    );
+    let said = String::from_utf8_lossy(&ran.stderr);
+    assert!(
+        !ran.status.success() && said.contains("blit took another way"),
+        "{said}"
+    );
+}

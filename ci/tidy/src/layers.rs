@@ -30,6 +30,9 @@ const LAYERS: &[Layer] = &[
     layer("sdk/rust", &["core/contract", "sdk/abi"]),
     layer("core/filter", &["core/contract", "core/wire"]),
     layer("core/clock", &["core/contract"]),
+    layer("core/confine", &[]),
+    layer("core/channel", &["core/contract", "core/wire"]),
+    layer("core/mover", &["core/clock", "core/contract"]),
     layer("core/spool", &["core/contract"]),
     layer("core/subtree", &["core/contract"]),
     layer(
@@ -39,8 +42,10 @@ const LAYERS: &[Layer] = &[
     layer(
         "core/engine",
         &[
+            "core/channel",
             "core/clock",
             "core/contract",
+            "core/mover",
             "core/plan",
             "core/spool",
             "core/subtree",

@@ -1,4 +1,4 @@
-//! `cargo xtask bench`: both programs built for release, then the harness takes over.
+//! `cargo xtask bench`: all programs built for release, then the harness takes over.
 
 use crate::steps::cargo;
 use eyre::ensure;
@@ -12,6 +12,7 @@ pub(crate) fn run(arguments: &[OsString]) -> eyre::Result<()> {
             "--release",
             "--locked",
             "--package=blit-cli",
+            "--package=blit-daemon",
             "--package=blit-bench",
         ])
         .status()?;

@@ -1,6 +1,6 @@
 //! `blit remote`, `blit audit` and `blit status`: the work is done in `blit-admin`.
 
-use blit_admin::{AuditArgs, Places, RemoteArgs, Trouble, TroubleKind};
+use blit_admin::{AuditArgs, IdentityArgs, Places, RemoteArgs, StateArgs, Trouble, TroubleKind};
 
 use crate::{
     app::App,
@@ -15,6 +15,14 @@ pub(super) async fn remote(app: &App, args: &RemoteArgs) -> Result<Exit> {
 
 pub(super) fn audit(app: &App, args: &AuditArgs) -> Result<Exit> {
     tell(app, blit_admin::audit(&places()?, args))
+}
+
+pub(super) async fn identity(app: &App, args: &IdentityArgs) -> Result<Exit> {
+    tell(app, blit_admin::identity(&places()?, args).await)
+}
+
+pub(super) async fn state(app: &App, args: &StateArgs) -> Result<Exit> {
+    tell(app, blit_admin::state(&places()?, args).await)
 }
 
 pub(super) async fn status(app: &App) -> Result<Exit> {

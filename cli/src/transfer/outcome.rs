@@ -50,21 +50,25 @@ impl Outcome {
     /// Adds what a session came to. Its problems have been added as they happened.
     pub(super) fn absorb(&mut self, report: Report, leg: usize) {
         self.ends.merge(&report.ends);
-        self.copied_bytes += report.copied_bytes;
-        self.matched_bytes += report.matched_bytes;
-        self.wire_bytes += report.wire_bytes;
+        self.copied_bytes = self.copied_bytes.saturating_add(report.copied_bytes);
+        self.matched_bytes = self.matched_bytes.saturating_add(report.matched_bytes);
+        self.wire_bytes = self.wire_bytes.saturating_add(report.wire_bytes);
         for (method, files) in report.methods {
-            *self.methods.entry(method).or_default() += files;
+            let total = self.methods.entry(method).or_default();
+            *total = total.saturating_add(files);
         }
         for (class, entries) in report.losses {
-            *self.losses.entry(class).or_default() += entries;
+            let total = self.losses.entry(class).or_default();
+            *total = total.saturating_add(entries);
         }
-        self.deletions_withheld += report.deletions_withheld;
-        self.uncarried += report.uncarried;
-        self.differences += report.differences;
+        self.deletions_withheld = self
+            .deletions_withheld
+            .saturating_add(report.deletions_withheld);
+        self.uncarried = self.uncarried.saturating_add(report.uncarried);
+        self.differences = self.differences.saturating_add(report.differences);
         self.is_unsealed |= !report.sealed;
         self.changed_anything |= report.changed_anything;
-        self.took += report.took;
+        self.took = self.took.saturating_add(report.took);
         self.stop = report.stop.map(|stop| (stop, leg));
     }
 

@@ -10,7 +10,7 @@ use std::io::Write;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
-use blit_conform::{Ran, Scratch, assert_same, need_tool, scaled, seed};
+use blit_conform::{Ran, Scratch, assert_same, cases, need_tool, scaled, seed};
 use serde_json::Value;
 
 use self::states::{MOTIONS, Motion, PAGE_BYTES, page, state, whole};
@@ -146,7 +146,7 @@ fn rounds(verb: &[&str]) {
     let mut seen = Seen::default();
     // On a busy machine the writers may be slower than the run for a while.
     let is_enough = |seen: &Seen| seen.published > 0 && seen.changed > 0;
-    while seen.rounds < scaled(6, 500) || (!is_enough(&seen) && seen.rounds < 500) {
+    while seen.rounds < cases(6, 500) || (!is_enough(&seen) && seen.rounds < 500) {
         let at = seen.rounds as u64;
         round(verb, seed.wrapping_add(at), &mut seen);
     }
@@ -174,7 +174,7 @@ fn a_mirror_publishes_only_states_that_a_moving_source_had_and_keeps_what_vanish
 fn a_move_of_a_moving_source_publishes_only_states_that_it_had() {
     let seed = seed();
     let mut moved = 0;
-    let rounds = scaled(4, 300);
+    let rounds = cases(4, 300);
     for round in 0..rounds {
         let pair = pair();
         let aside = pair.scratch.directory("aside");

@@ -11,14 +11,6 @@ fn first_seed() -> u64 {
     }
 }
 
-/// How many cases there are, unless `BLIT_CASES` says otherwise.
-fn cases(normal: usize, long: usize) -> usize {
-    let given = std::env::var("BLIT_CASES").ok();
-    given
-        .and_then(|text| text.parse().ok())
-        .unwrap_or_else(|| blit_conform::scaled(normal, long))
-}
-
 /// Checks `normal` cases, or `long` in the long run; answers how many, and from which seed on.
 pub(crate) fn check<S: Strategy>(
     (normal, long): (usize, usize),
@@ -28,7 +20,7 @@ pub(crate) fn check<S: Strategy>(
 where
     S::Value: std::fmt::Debug,
 {
-    let (first, count) = (first_seed(), cases(normal, long));
+    let (first, count) = (first_seed(), blit_conform::cases(normal, long));
     assert!(count > 0, "no case at all proves nothing");
     for seed in first..first + count as u64 {
         let mut runner = runner(seed);

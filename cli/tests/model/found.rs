@@ -35,7 +35,7 @@ pub(crate) fn something_fails_in_a_mirror() -> Story {
     )
 }
 
-fn plant(text: &str) -> Tree {
+pub(crate) fn plant(text: &str) -> Tree {
     let directory = || node(Body::Directory, 0o755, 7);
     let mut tree = Tree::new(directory());
     for line in text.split(", ").filter(|line| !line.is_empty()) {
@@ -66,7 +66,8 @@ fn plant(text: &str) -> Tree {
             Err(_) if what.is_empty() => drop(tree.put(path, directory())),
             Err(_) if what == "fifo" => drop(tree.put(path, node(Body::Fifo, mode, 9))),
             Err(_) => {
-                let leader = tree.id(&[what.as_bytes().to_vec()]).unwrap();
+                let leader: Path = what.split('/').map(|it| it.as_bytes().to_vec()).collect();
+                let leader = tree.id(&leader).unwrap();
                 tree.link(path, leader);
             }
         }
@@ -324,4 +325,28 @@ fn a_directory_in_which_something_is_done_gets_no_new_metadata_by_that() {
         Some("a = 3, b/, b/c = a, d/"),
         &[by_content(true), by_content(false)],
     );
+}
+
+#[test]
+fn a_fifo_in_a_directory_that_is_left_alone_stays_behind_and_is_named() {
+    let moved = Command {
+        ignore_existing: true,
+        ..Command::new(Verb::Move)
+    };
+    let foretold = Command {
+        dry_run: true,
+        ..moved.clone()
+    };
+    keeps("d/, d/f = fifo", Some("d = 1"), &[foretold, moved]);
+}
+
+#[test]
+fn a_file_whose_other_name_is_kept_in_a_backup_has_not_changed() {
+    let mirror = Command {
+        checksum: true,
+        backup: true,
+        yes: true,
+        ..Command::new(Verb::Mirror)
+    };
+    keeps("c = 1, d/, d/e = c", Some("c = 1, d = c"), &[mirror]);
 }

@@ -4,8 +4,8 @@
 //! to it, and what is then on the disk is compared, by the comparer of `blit-conform`, with what the
 //! oracle says must be there. Failures shrink. Where to look: `tree` is the model, `disk` builds it,
 //! `generate` makes it up; `edit` is what people do between commands, `command` what they ask of
-//! blit; `oracle` knows what must come of it; `story` plays and judges. `wrong` proves the bench with
-//! engines that are wrong on purpose.
+//! blit; `oracle` knows what must come of it; `story` plays and judges, `foretold` the dry runs.
+//! `wrong` proves the bench with engines that are wrong on purpose.
 
 #![forbid(unsafe_code)]
 #![allow(
@@ -20,6 +20,7 @@ mod bench;
 mod command;
 mod disk;
 mod edit;
+mod foretold;
 mod found;
 mod generate;
 mod liar;

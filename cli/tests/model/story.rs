@@ -9,6 +9,7 @@ use blit_conform::{Difference, Options, Scratch, Snapshot, What};
 use crate::command::{Command, Engine, Places, Ran, Verb};
 use crate::disk;
 use crate::edit::{self, Edit};
+use crate::foretold;
 use crate::oracle::{Order, Promise, promise};
 use crate::tree::{Path, Tree, joined};
 
@@ -203,6 +204,12 @@ impl<'a> Stage<'a> {
         };
         let (told, done) = (without(told), without(done));
         if told == done {
+            return Ok(());
+        }
+        let (source, before) = (&self.source, self.target.as_ref());
+        let answers = Order::ALL.map(|order| promise(command, source, before, order, self.now));
+        let answers: Vec<Tree> = answers.into_iter().filter_map(|it| it.target).collect();
+        if foretold::agree((&told, &done), source, before, &answers) {
             return Ok(());
         }
         Err(vec![Complaint {

@@ -84,7 +84,7 @@ pub(crate) fn messages(stream: &[u8], step: usize) -> (Vec<Bytes>, bool) {
     let mut buffer = FrameBuffer::default();
     let mut taken = Vec::new();
     for piece in stream.chunks(step) {
-        buffer.push(&Bytes::copy_from_slice(piece));
+        buffer.push(Bytes::copy_from_slice(piece));
         loop {
             match buffer.next_message() {
                 Ok(Some(message)) => taken.push(message),

@@ -41,10 +41,15 @@ fn verify(path: &Path) -> Lines {
                 1 => String::new(),
                 first => format!(", from number {first} on"),
             };
-            Ok(vec![format!(
-                "{} lines are as they were written{first}",
-                verified.lines
-            )])
+            let lines = verified.lines;
+            let mut told = vec![format!("{lines} lines are as they were written{first}")];
+            told.extend(verified.signers.iter().map(|id| format!("signed by {id}")));
+            told.push(match verified.unsigned {
+                0 => "all of them are signed".to_owned(),
+                count if count == lines => "nobody signed them".to_owned(),
+                count => format!("the last {count} are not signed yet"),
+            });
+            Ok(told)
         }
         Err(flaw @ AuditFlaw::File { .. }) => {
             Err(Trouble::new(TroubleKind::State, flaw.to_string()))
@@ -71,7 +76,7 @@ mod tests {
         }
         assert_eq!(
             verify(folder.path()).unwrap(),
-            ["3 lines are as they were written"]
+            ["3 lines are as they were written", "nobody signed them"]
         );
         let file = folder.path().join("audit.jsonl");
         let text = std::fs::read_to_string(&file).unwrap();

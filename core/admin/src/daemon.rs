@@ -43,6 +43,9 @@ fn told(status: &StatusReply) -> Vec<String> {
             status.sessions, status.peers, status.pending
         ),
     ];
+    if !status.confinement.is_empty() {
+        lines.push(format!("confined   {}", status.confinement));
+    }
     for module in &status.modules {
         let clear = match module.security.as_str() {
             "" => String::new(),

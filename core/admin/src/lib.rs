@@ -2,7 +2,7 @@
 //!
 //! Each verb answers lines for standard output; what goes wrong is a [`Trouble`], which the command line
 //! tells in its own way. `remote` is about machines, `audit` about the log, `daemon` about the daemon of
-//! this machine.
+//! this machine, `state` about what this machine knows.
 
 #![forbid(unsafe_code)]
 #![deny(missing_docs)]
@@ -10,12 +10,14 @@
 mod audit;
 mod daemon;
 mod remote;
+mod state;
 
 use std::path::PathBuf;
 
 pub use audit::{AuditArgs, audit};
 pub use daemon::{invite, status};
 pub use remote::{RemoteArgs, pair_by_id, remote};
+pub use state::{IdentityArgs, StateArgs, identity, state};
 
 /// Where things are kept.
 #[derive(Debug, Clone)]

@@ -99,6 +99,15 @@ impl Layers {
         Ok(())
     }
 
+    /// Adds what a file would say if this was in it.
+    ///
+    /// # Errors
+    /// [`ConfigError`] names the file and the line.
+    pub fn text(&mut self, file: &Path, text: &str) -> Result<(), ConfigError> {
+        self.layers.push(read::text(self.keys, file, text)?);
+        Ok(())
+    }
+
     /// Adds what the environment says. Empty is unset; what names none of the sections is not meant.
     ///
     /// # Errors

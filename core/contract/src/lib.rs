@@ -43,14 +43,16 @@ pub use planner::{
 };
 pub use policy::{Durability, Preserve, Replace, WritePolicy};
 pub use select::{ListOptions, Select, Selection};
+#[cfg(unix)]
+pub use store::KernelFile;
 pub use store::{
     Extent, Published, ReadItem, ReadOptions, Reader, SmallFile, Staged, Store, StoreExt,
-    SyncScope, Usage, WriteOptions, Writer,
+    SyncScope, Usage, View, WriteOptions, Writer,
 };
 #[cfg(unix)]
 pub use transport::FdLease;
 pub use transport::{
     Carrier, Chunk, Connection, Endpoint, FdKind, Hints, Listener, MemoryRegion, Offer, Peer,
     PeerInfo, RecvStream, RegionHandle, Rma, SecurityClass, SendStream, SessionGrant, Stream,
-    StreamKind, Transport,
+    StreamKind, Transport, Witness,
 };

@@ -6,9 +6,9 @@
 //! data durable with one barrier, and only then gives them their names. Dropping a [`Staged`] leaves
 //! nothing behind. So no name ever holds a part of a file.
 
-#[cfg(unix)]
-use std::os::fd::BorrowedFd;
 use std::{any::Any, fmt::Debug, ops::Range};
+#[cfg(unix)]
+use std::{os::fd::BorrowedFd, sync::Arc};
 
 use async_trait::async_trait;
 use bytes::Bytes;
@@ -265,6 +265,37 @@ pub trait Reader: Debug + Send + Sync {
     fn fd(&self) -> Option<BorrowedFd<'_>> {
         None
     }
+
+    /// The file as the kernel has it, to send it without taking its bytes into memory.
+    #[cfg(unix)]
+    fn kernel_file(&self) -> Option<Arc<dyn KernelFile>> {
+        None
+    }
+}
+
+/// A file that the kernel has open. It stays open as long as this is held.
+#[cfg(unix)]
+pub trait KernelFile: Debug + Send + Sync {
+    /// Its descriptor, whose offset must not be moved.
+    fn fd(&self) -> BorrowedFd<'_>;
+
+    /// Makes `range` visible without copying it. May wait for the disk: not to be called where waiting
+    /// is not allowed.
+    ///
+    /// # Errors
+    /// `Unsupported` where files cannot be looked at so.
+    fn view(&self, range: Range<u64>) -> Result<Box<dyn View>>;
+}
+
+/// A range of a file that can be looked at. Others may change the file meanwhile.
+pub trait View: Send {
+    /// Copies what lies at `offset` of the range into `buffer`, and says how much that is: all that fits,
+    /// up to the end of the range. May wait for the disk.
+    fn look(&self, offset: usize, buffer: &mut [u8]) -> usize;
+
+    /// Whether something that was looked at was not there, since the file has become shorter or the disk
+    /// cannot be read. Zeros came in its place.
+    fn is_torn(&self) -> bool;
 }
 
 /// A run of data in a file: bytes `[start, end)`. Around it are holes.
@@ -349,6 +380,12 @@ pub trait Writer: Debug + Send + Sync {
     /// The kernel's descriptor of the file, if there is one. Its offset must not be moved.
     #[cfg(unix)]
     fn fd(&self) -> Option<BorrowedFd<'_>> {
+        None
+    }
+
+    /// The file as the kernel has it, to write to it without taking the bytes into memory.
+    #[cfg(unix)]
+    fn kernel_file(&self) -> Option<Arc<dyn KernelFile>> {
         None
     }
 }

@@ -1,13 +1,13 @@
 //! A way for bytes to cross: a transport gives connections, a connection carries streams.
 
 #[cfg(unix)]
-use std::os::fd::BorrowedFd;
+use std::os::fd::OwnedFd;
 use std::{any::Any, collections::VecDeque, fmt::Debug, ops::Range, sync::Arc};
 
 use async_trait::async_trait;
 use bytes::Bytes;
 
-use crate::{Cost, Cx, Demands, Descriptor, Limits, Result, TransportCaps};
+use crate::{Cost, Cx, Demands, Descriptor, Error, ErrorKind, Limits, Result, TransportCaps};
 
 /// A way for bytes to cross: tcp, quic, grpc, memory.
 #[async_trait]
@@ -81,10 +81,23 @@ pub trait SendStream: Debug + Send {
     /// Breaks the stream off; the peer sees `code`.
     fn reset(&mut self, code: u32);
 
-    /// The kernel path (sendfile, splice), if there is one.
-    #[cfg(unix)]
-    fn fd(&mut self) -> Option<FdLease<'_>> {
+    /// How many bytes one [`SendStream::lease`] may be for; `None` if the stream lends nothing.
+    fn lends(&self) -> Option<u64> {
         None
+    }
+
+    /// Lends the kernel object under the stream (`sendfile`) for the next `bytes` payload bytes, all of which
+    /// must pass. Nothing else may be called until [`SendStream::settle`]; if the lease is dropped without
+    /// it, the stream is broken.
+    #[cfg(unix)]
+    async fn lease(&mut self, _bytes: u64) -> Result<FdLease> {
+        Err(no_lease())
+    }
+
+    /// Ends a lease: exactly its bytes have passed, and `witness` saw them.
+    #[cfg(unix)]
+    async fn settle(&mut self, _witness: Witness) -> Result<()> {
+        Err(no_lease())
     }
 }
 
@@ -92,16 +105,36 @@ pub trait SendStream: Debug + Send {
 #[async_trait]
 pub trait RecvStream: Debug + Send {
     /// The next chunk, of at most `bytes_max` bytes; `None` at the end.
+    ///
+    /// # Errors
+    /// `Corrupt` if what comes is not what the peer saw leave; see [`RecvStream::settle`].
     async fn recv(&mut self, bytes_max: usize) -> Result<Option<Chunk>>;
 
     /// Says that nothing more is wanted; the peer sees `code`.
     fn stop(&mut self, code: u32);
 
-    /// The kernel path (splice), if there is one.
+    /// Lends the kernel object under the stream for the next `bytes` payload bytes (`splice`), if there is
+    /// one and they lie in it so. Nothing else may be called until [`RecvStream::settle`]; if the lease is
+    /// dropped without it, the stream is broken.
     #[cfg(unix)]
-    fn fd(&mut self) -> Option<FdLease<'_>> {
-        None
+    async fn lease(&mut self, _bytes: u64) -> Result<Option<FdLease>> {
+        Ok(None)
     }
+
+    /// Ends a lease: exactly its bytes have passed, and `witness` saw them.
+    ///
+    /// # Errors
+    /// `Corrupt` if they are not what the peer saw leave. The stream goes on behind them: they come from a
+    /// file that may be written to while it is sent, so this can happen between honest peers.
+    #[cfg(unix)]
+    async fn settle(&mut self, _witness: Witness) -> Result<()> {
+        Err(no_lease())
+    }
+}
+
+#[cfg(unix)]
+fn no_lease() -> Error {
+    Error::new(ErrorKind::Bug, "settle").because("the stream lends nothing")
 }
 
 /// What a stream carries.
@@ -269,23 +302,40 @@ pub enum FdKind {
     StreamSocket,
 }
 
+/// The exclusive use of the kernel object under a stream, for a number of bytes.
 #[cfg(unix)]
-/// The exclusive use of the kernel object under a stream. Dropping it without `done` poisons the stream.
-pub struct FdLease<'a> {
-    /// The descriptor.
-    pub fd: BorrowedFd<'a>,
+#[derive(Debug)]
+pub struct FdLease {
+    /// The descriptor, a copy of the stream's own. It may answer that it would block.
+    pub fd: OwnedFd,
     /// What it is.
     pub kind: FdKind,
-    /// The most bytes that may pass under this lease.
-    pub bytes_max: Option<u64>,
-    /// Reports how many bytes passed, or why it ended.
-    pub done: Box<dyn FnOnce(Result<u64>) + Send + 'a>,
+    /// What must see the bytes that pass, in their order.
+    pub witness: Witness,
 }
 
-#[cfg(unix)]
-impl Debug for FdLease<'_> {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "FdLease({:?}, {:?})", self.fd, self.kind)
+/// Looks at bytes that pass through the kernel, where the stream wants them digested.
+#[derive(Debug, Clone, Default)]
+pub struct Witness(Option<blake3::Hasher>);
+
+impl Witness {
+    /// One that adds what it sees to `hasher`.
+    #[must_use]
+    pub fn with(hasher: blake3::Hasher) -> Self {
+        Self(Some(hasher))
+    }
+
+    /// Sees the next bytes.
+    pub fn see(&mut self, bytes: &[u8]) {
+        if let Some(hasher) = &mut self.0 {
+            hasher.update(bytes);
+        }
+    }
+
+    /// The digest of what it saw; `None` if nobody wants it.
+    #[must_use]
+    pub fn digest(&self) -> Option<[u8; 32]> {
+        self.0.as_ref().map(|hasher| *hasher.finalize().as_bytes())
     }
 }
 

@@ -6,7 +6,7 @@ use std::{
     pin::Pin,
     sync::Arc,
     task::{Context, Poll},
-    time::Instant,
+    time::{Duration, Instant},
 };
 
 use blit_lanes::{LANE_EXPORTER_LABEL, LaneKeys, PREFACE, Secret};
@@ -14,6 +14,7 @@ use tokio::{
     io::{AsyncRead, AsyncWrite, ReadBuf},
     net::TcpStream,
     sync::mpsc,
+    time::timeout,
 };
 use tokio_rustls::{TlsAcceptor, server::TlsStream};
 use tonic::transport::server::Connected;
@@ -110,20 +111,57 @@ pub(crate) async fn take_lanes(
     while let Some(arrival) = lanes.recv().await {
         let arrivals = Arc::clone(&arrivals);
         tokio::spawn(async move {
-            if !arrivals.lane_socket(arrival.socket).await {
+            let is_bound = tokio::select! {
+                is_bound = arrivals.lane_socket(arrival.socket) => is_bound,
+                () = arrival.place.dismissed() => return,
+            };
+            if !is_bound {
                 arrival.limits.failed(arrival.from, Instant::now());
             }
-            drop(arrival.place);
         });
     }
     // No door any more: the connections that are there go on.
     std::future::pending::<()>().await;
 }
 
+/// How long a machine that is not known may stay, from its proved key on: joining takes no longer.
+const STRANGER_WAIT: Duration = Duration::from_secs(10);
+
 /// A connection whose other end has proved a key.
 pub(crate) struct Secured {
     socket: TlsStream<TcpStream>,
     peer: VerifiedPeer,
+    /// Where it is among those that have proved nothing: anybody can make a key.
+    place: Option<HalfOpen>,
+    /// Is over when it has to go.
+    stay: Option<Pin<Box<dyn Future<Output = ()> + Send>>>,
+}
+
+impl Secured {
+    /// Keeps its place among those that have proved nothing, until it is seen who it is.
+    pub(crate) fn holding(mut self, place: HalfOpen) -> Self {
+        self.place = Some(place);
+        self
+    }
+
+    /// Lets it stay for as long as it likes if it is known, and otherwise for long enough to join.
+    pub(crate) fn admitted(mut self, arrivals: &dyn Arrivals) -> Self {
+        let place = self.place.take();
+        if let Some(place) = place.filter(|_| self.peer.pairs || !arrivals.knows(&self.peer)) {
+            self.stay = Some(Box::pin(async move {
+                let _ = timeout(STRANGER_WAIT, place.dismissed()).await;
+            }));
+        }
+        self
+    }
+
+    fn may_stay(&mut self, cx: &mut Context<'_>) -> io::Result<()> {
+        let stay = self.stay.as_mut();
+        match stay.is_some_and(|stay| stay.as_mut().poll(cx).is_ready()) {
+            true => Err(io::ErrorKind::TimedOut.into()),
+            false => Ok(()),
+        }
+    }
 }
 
 /// What a connection turns out to be.
@@ -170,7 +208,12 @@ impl Arrived {
             local,
             pairs,
         };
-        Ok(Self::Control(Box::new(Secured { socket, peer })))
+        Ok(Self::Control(Box::new(Secured {
+            socket,
+            peer,
+            place: None,
+            stay: None,
+        })))
     }
 }
 
@@ -188,6 +231,7 @@ impl AsyncRead for Secured {
         cx: &mut Context<'_>,
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
+        self.may_stay(cx)?;
         Pin::new(&mut self.socket).poll_read(cx, buffer)
     }
 }

@@ -11,12 +11,13 @@ use std::{
     io::{self, Read, Seek, SeekFrom, Write},
     os::unix::fs::{FileExt, OpenOptionsExt},
     path::{Path, PathBuf},
+    time::SystemTime,
 };
 
 use serde::Serialize;
 use serde_json::{Map, Value};
 
-use crate::private_file;
+use crate::{Identity, private_file};
 pub use verify::{AuditFlaw, Verified, verify};
 
 /// The file that is written now.
@@ -62,7 +63,13 @@ pub struct AuditEvent {
     /// How many were deleted.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub deleted: Option<u64>,
+    /// Of a checkpoint: the key of the machine, and its signature of all lines before.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub proof: Option<String>,
 }
+
+/// The action of a line that signs all lines before it.
+const CHECKPOINT: &str = "audit.checkpoint";
 
 /// The log in its folder, open for writing.
 #[derive(Debug)]
@@ -74,6 +81,8 @@ pub struct AuditLog {
     /// Of the last line.
     number: u64,
     sum: String,
+    /// Of the last checkpoint that this process wrote.
+    signed: u64,
 }
 
 impl AuditLog {
@@ -116,6 +125,7 @@ impl AuditLog {
             end,
             number,
             sum,
+            signed: 0,
         };
         if torn > 0 {
             log.file.set_len(end)?;
@@ -152,6 +162,57 @@ impl AuditLog {
         Ok(())
     }
 
+    /// How many lines there are that this process has not signed.
+    #[must_use]
+    pub fn unsigned(&self) -> u64 {
+        self.number - self.signed
+    }
+
+    /// Adds a line with which this machine signs all lines before it. Whoever changes one of those, and
+    /// all behind it, cannot make this line anew.
+    ///
+    /// # Errors
+    /// If it cannot be written, or the key cannot sign.
+    pub fn checkpoint(&mut self, identity: &Identity) -> io::Result<()> {
+        let message = verify::signed_message(self.number + 1, &self.sum);
+        let proof = identity.sign(message.as_bytes());
+        let proof = proof.ok_or_else(|| io::Error::other("the key of this machine cannot sign"))?;
+        self.append(&AuditEvent {
+            actor: "local".to_owned(),
+            key: Some(identity.id().to_string()),
+            action: CHECKPOINT,
+            decision: "allow",
+            proof: Some(verify::proof_text(&proof)),
+            ..AuditEvent::default()
+        })?;
+        self.signed = self.number;
+        Ok(())
+    }
+
+    /// Removes closed files that were last written before `oldest`, and writes that down. The chain begins
+    /// behind them then.
+    ///
+    /// # Errors
+    /// If one cannot be removed.
+    pub fn remove_before(&mut self, oldest: SystemTime) -> io::Result<()> {
+        for file in verify::closed(&self.folder)? {
+            // What comes behind it is newer.
+            if fs::metadata(&file)?.modified()? >= oldest {
+                break;
+            }
+            fs::remove_file(&file)?;
+            let name = file.file_name().unwrap_or_default().to_string_lossy();
+            self.append(&AuditEvent {
+                actor: "local".to_owned(),
+                action: "audit.remove",
+                object: name.into_owned(),
+                decision: "allow",
+                ..AuditEvent::default()
+            })?;
+        }
+        Ok(())
+    }
+
     /// Returns once all lines are on storage.
     ///
     /// # Errors
@@ -172,18 +233,26 @@ impl AuditLog {
         file.set_len(head.len() as u64)
     }
 
+    /// Whether the file has this size.
+    #[must_use]
+    pub fn is_due(&self, bytes_max: u64) -> bool {
+        self.end >= bytes_max
+    }
+
     /// Closes the file and begins a new one if it has this size. The chain goes on.
     ///
     /// # Errors
     /// If the file cannot be renamed or the new one not be made.
     pub fn rotate(&mut self, bytes_max: u64) -> io::Result<()> {
-        if self.end < bytes_max {
+        if !self.is_due(bytes_max) {
             return Ok(());
         }
         self.sync()?;
         let closed = self.folder.join(format!("audit-{:012}.jsonl", self.number));
         fs::rename(self.folder.join(CURRENT), closed)?;
+        let signed = self.signed;
         *self = Self::open(&self.folder)?;
+        self.signed = signed;
         Ok(())
     }
 }

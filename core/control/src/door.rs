@@ -72,10 +72,17 @@ impl Door {
         };
         let door = self.clone();
         tokio::spawn(async move {
-            match timeout(HANDSHAKE_WAIT, Arrived::accept(tcp, &door.acceptor)).await {
+            let accepting = timeout(HANDSHAKE_WAIT, Arrived::accept(tcp, &door.acceptor));
+            let accepted = tokio::select! {
+                accepted = accepting => accepted,
+                () = place.dismissed() => {
+                    tracing::debug!(%from, "no handshake while others came");
+                    return;
+                }
+            };
+            match accepted {
                 Ok(Ok(Arrived::Control(secured))) => {
-                    drop(place);
-                    drop(door.secured.send(Ok(*secured)).await);
+                    drop(door.secured.send(Ok(secured.holding(place))).await);
                     return;
                 }
                 Ok(Ok(Arrived::Lane(socket))) => {

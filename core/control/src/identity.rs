@@ -7,7 +7,10 @@ use std::{
     sync::Arc,
 };
 
-use aws_lc_rs::digest::{SHA256, digest};
+use aws_lc_rs::{
+    digest::{SHA256, digest},
+    signature::{ED25519, UnparsedPublicKey},
+};
 use data_encoding::{BASE32_NOPAD, Encoding, Specification};
 use rustls::{
     pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer},
@@ -193,6 +196,62 @@ impl Identity {
     pub fn id(&self) -> NodeId {
         self.id
     }
+
+    /// A proof that this machine said `message`; nothing if its key cannot sign.
+    #[must_use]
+    pub(crate) fn sign(&self, message: &[u8]) -> Option<Signature> {
+        let schemes = [rustls::SignatureScheme::ED25519];
+        let signer = self.certified.key.choose_scheme(&schemes)?;
+        let key = ParsedCertificate::try_from(self.certified.cert.first()?).ok()?;
+        Some(Signature {
+            key: key.subject_public_key_info().to_vec(),
+            signature: signer.sign(message).ok()?,
+        })
+    }
+
+    /// Replaces the key in the directory `state` by a new one. The old one stays beside it, and nobody
+    /// uses it. Answers who this machine was, and who it is.
+    ///
+    /// # Errors
+    /// [`IdentityError`]; then it is who it was.
+    pub fn rotate(state: &Path) -> Result<(NodeId, NodeId), IdentityError> {
+        let old = Self::load_or_create(state)?;
+        let folder = state.join("identity");
+        let path = folder.join("node.key");
+        let failed = |source| IdentityError::File {
+            path: path.clone(),
+            source,
+        };
+        let kept = folder.join(format!("node.key.{}", old.id.short()));
+        let pem = private_file::read(&path).map_err(failed)?;
+        private_file::write(&kept, &pem).map_err(failed)?;
+        let key = rcgen::KeyPair::generate_for(&rcgen::PKCS_ED25519)
+            .map_err(|error| failed(io::Error::other(error)))?;
+        let new = Self::of(&key).ok_or_else(|| IdentityError::Broken(path.clone()))?;
+        private_file::write(&path, key.serialize_pem().as_bytes()).map_err(failed)?;
+        Ok((old.id, new.id))
+    }
+}
+
+/// What a machine said, provably.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Signature {
+    /// Its public key, a SubjectPublicKeyInfo in DER.
+    pub(crate) key: Vec<u8>,
+    pub(crate) signature: Vec<u8>,
+}
+
+/// What stands before the 32 bytes of an Ed25519 key in a SubjectPublicKeyInfo (RFC 8410).
+const KEY_PREFIX: [u8; 12] = [0x30, 0x2a, 0x30, 5, 6, 3, 0x2b, 0x65, 0x70, 3, 0x21, 0];
+
+impl Signature {
+    /// Who said it; `None` if nobody did.
+    pub(crate) fn of(&self, message: &[u8]) -> Option<NodeId> {
+        let key = self.key.strip_prefix(&KEY_PREFIX)?;
+        let key = UnparsedPublicKey::new(&ED25519, key);
+        key.verify(message, &self.signature).ok()?;
+        Some(NodeId::of_key(&self.key))
+    }
 }
 
 #[cfg(test)]
@@ -222,6 +281,35 @@ mod tests {
         assert_eq!(mode & 0o777, 0o600);
         std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o644)).unwrap();
         assert!(Identity::load_or_create(state.path()).is_err());
+    }
+
+    #[test]
+    fn what_a_machine_said_is_proved_and_nothing_else() {
+        let state = tempfile::tempdir().unwrap();
+        let identity = Identity::load_or_create(state.path()).unwrap();
+        let said = identity.sign(b"this").unwrap();
+        assert_eq!(said.of(b"this"), Some(identity.id()));
+        assert_eq!(said.of(b"that"), None);
+        let other = tempfile::tempdir().unwrap();
+        let other = Identity::load_or_create(other.path()).unwrap();
+        let forged = Signature {
+            key: other.sign(b"this").unwrap().key,
+            ..said
+        };
+        assert_eq!(forged.of(b"this"), None);
+    }
+
+    #[test]
+    fn a_new_key_takes_the_place_of_the_old_one_which_is_kept() {
+        let state = tempfile::tempdir().unwrap();
+        let first = Identity::load_or_create(state.path()).unwrap().id();
+        let (old, new) = Identity::rotate(state.path()).unwrap();
+        assert!(old == first && new != old);
+        assert_eq!(Identity::load_or_create(state.path()).unwrap().id(), new);
+        let folder = state.path().join("identity");
+        let kept = folder.join(format!("node.key.{}", old.short()));
+        std::fs::rename(kept, folder.join("node.key")).unwrap();
+        assert_eq!(Identity::load_or_create(state.path()).unwrap().id(), old);
     }
 
     #[test]

@@ -23,6 +23,7 @@ mod private_file;
 mod probe;
 mod proto;
 mod server;
+mod snapshot;
 mod stream;
 mod tls;
 
@@ -37,6 +38,12 @@ pub use peers::{KnownPeer, Peers, PeersError};
 pub use pipe::{Greeting, PipeCalls, serve_pipe};
 pub use probe::{Probe, probe};
 pub use server::{Arrivals, LaneOpening, Server};
+pub use snapshot::{Snapshot, SnapshotError};
+
+/// What machines say to each other before and around their streams.
+pub mod calls {
+    pub use crate::proto::{JoinReply, JoinRequest, KnockRequest, Opening, Piece};
+}
 
 /// What the administrator and the daemon of this machine say to each other.
 pub mod management {

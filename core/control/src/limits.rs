@@ -1,13 +1,14 @@
 //! How much strangers get, by where they come from: a neighbour's whole network counts as one.
 
 use std::{
-    collections::HashMap,
+    collections::{HashMap, VecDeque},
     net::{IpAddr, Ipv4Addr, Ipv6Addr},
     sync::Arc,
     time::{Duration, Instant},
 };
 
 use parking_lot::Mutex;
+use tokio::sync::Notify;
 
 /// How many connections may be on their way to a proved key: in all, and of one prefix.
 pub(crate) const HALF_OPEN_MAX: usize = 256;
@@ -29,7 +30,8 @@ pub(crate) struct Limits {
 
 #[derive(Debug, Default)]
 struct Record {
-    half_open: usize,
+    /// Those that have proved nothing yet, the oldest first, and who tells them to go.
+    half_open: VecDeque<Arc<Notify>>,
     failures: u32,
     /// When the first of them was.
     since: Option<Instant>,
@@ -40,25 +42,44 @@ impl Record {
     fn matters(&self, now: Instant) -> bool {
         let is_recent = |it: Instant| now.saturating_duration_since(it) < FAILURES_WINDOW;
         let is_deaf = self.deaf_until.is_some_and(|until| until > now);
-        self.half_open > 0 || is_deaf || self.since.is_some_and(is_recent)
+        !self.half_open.is_empty() || is_deaf || self.since.is_some_and(is_recent)
+    }
+}
+
+impl Record {
+    /// Tells the oldest to go.
+    fn dismiss(&mut self) {
+        if let Some(oldest) = self.half_open.pop_front() {
+            oldest.notify_one();
+        }
     }
 }
 
 impl Limits {
-    /// Makes room for a connection that has proved nothing yet; `None` if it is to be hung up on.
+    /// Makes room for a connection that has proved nothing yet; `None` if it is to be hung up on. Where
+    /// there are too many the oldest has to go, of the prefix that has the most: whoever comes to prove a
+    /// key has done so long before, and whoever comes to sit there keeps nobody out.
     pub(crate) fn enter(self: &Arc<Self>, from: IpAddr, now: Instant) -> Option<HalfOpen> {
         let prefix = prefix_of(from);
         let mut records = self.records.lock();
-        let in_all: usize = records.values().map(|it| it.half_open).sum();
         let record = records.entry(prefix).or_default();
-        let is_deaf = record.deaf_until.is_some_and(|until| until > now);
-        if is_deaf || in_all >= HALF_OPEN_MAX || record.half_open >= HALF_OPEN_OF_PREFIX_MAX {
+        if record.deaf_until.is_some_and(|until| until > now) {
             return None;
         }
-        record.half_open += 1;
+        if record.half_open.len() >= HALF_OPEN_OF_PREFIX_MAX {
+            record.dismiss();
+        }
+        let gone = Arc::<Notify>::default();
+        record.half_open.push_back(Arc::clone(&gone));
+        let in_all: usize = records.values().map(|it| it.half_open.len()).sum();
+        if in_all > HALF_OPEN_MAX {
+            let most = records.values_mut().max_by_key(|it| it.half_open.len());
+            most.into_iter().for_each(Record::dismiss);
+        }
         Some(HalfOpen {
             limits: Arc::clone(self),
             prefix,
+            gone,
         })
     }
 
@@ -89,12 +110,20 @@ impl Limits {
 pub(crate) struct HalfOpen {
     limits: Arc<Limits>,
     prefix: IpAddr,
+    gone: Arc<Notify>,
+}
+
+impl HalfOpen {
+    /// Waits until it has to go, because others come.
+    pub(crate) async fn dismissed(&self) {
+        self.gone.notified().await;
+    }
 }
 
 impl Drop for HalfOpen {
     fn drop(&mut self) {
         if let Some(record) = self.limits.records.lock().get_mut(&self.prefix) {
-            record.half_open = record.half_open.saturating_sub(1);
+            record.half_open.retain(|it| !Arc::ptr_eq(it, &self.gone));
         }
     }
 }
@@ -115,28 +144,42 @@ mod tests {
         address.parse().unwrap()
     }
 
+    /// How many of them were told to go.
+    fn dismissed(held: &[HalfOpen]) -> usize {
+        use futures_util::FutureExt;
+        let told = held.iter().filter_map(|it| it.dismissed().now_or_never());
+        told.count()
+    }
+
     #[test]
-    fn a_prefix_has_so_many_half_open_connections_and_others_still_come() {
+    fn of_a_prefix_the_oldest_half_open_connection_goes_when_there_are_too_many() {
         let (limits, now) = (Arc::new(Limits::default()), Instant::now());
         let held: Vec<_> = (0..HALF_OPEN_OF_PREFIX_MAX)
             .map(|it| limits.enter(at(&format!("192.0.2.{it}")), now).unwrap())
             .collect();
-        assert!(limits.enter(at("192.0.2.200"), now).is_none());
-        assert!(limits.enter(at("::ffff:192.0.2.200"), now).is_none());
-        assert!(limits.enter(at("192.0.3.1"), now).is_some());
-        drop(held);
-        assert!(limits.enter(at("192.0.2.200"), now).is_some());
+        let other = limits.enter(at("192.0.3.1"), now).unwrap();
+        assert_eq!(dismissed(&held), 0);
+        let new = limits.enter(at("192.0.2.200"), now).unwrap();
+        let mapped = limits.enter(at("::ffff:192.0.2.200"), now).unwrap();
+        assert_eq!(dismissed(&held[..2]), 2);
+        assert_eq!(dismissed(&held[2..]), 0);
+        assert_eq!(dismissed(&[other, new, mapped]), 0);
     }
 
     #[test]
-    fn there_are_so_many_half_open_connections_in_all() {
+    fn in_all_the_prefix_that_has_the_most_half_open_connections_makes_room() {
         let (limits, now) = (Arc::new(Limits::default()), Instant::now());
-        let address = |it: usize| at(&format!("10.{it}.0.1"));
-        let held: Vec<_> = (0..HALF_OPEN_MAX)
-            .map(|it| limits.enter(address(it % 200), now).unwrap())
+        let crowd = |it: usize| at(&format!("10.0.{}.1", it / HALF_OPEN_OF_PREFIX_MAX));
+        let others: Vec<_> = (0..100)
+            .map(|it| limits.enter(at(&format!("192.0.{it}.1")), now).unwrap())
             .collect();
-        assert!(limits.enter(at("192.0.2.1"), now).is_none());
+        let held: Vec<_> = (0..HALF_OPEN_MAX)
+            .map(|it| limits.enter(crowd(it), now).unwrap())
+            .collect();
+        assert_eq!(dismissed(&held), others.len());
+        assert_eq!(dismissed(&others), 0, "they are not the crowd");
         drop(held);
+        assert!(limits.records.lock()[&at("10.0.0.0")].half_open.is_empty());
     }
 
     #[test]

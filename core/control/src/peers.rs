@@ -10,6 +10,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::{NodeId, private_file};
 
+/// The name of the file.
+pub(crate) const PEERS: &str = "peers.toml";
+
 /// The longest name of a peer.
 const NAME_BYTES_MAX: usize = 63;
 
@@ -83,16 +86,21 @@ impl Peers {
     /// # Errors
     /// [`PeersError`]: a file that cannot be understood is never taken for an empty one.
     pub fn load(state: &Path) -> Result<Self, PeersError> {
-        let path = state.join("peers.toml");
+        let path = state.join(PEERS);
+        match private_file::read(&path) {
+            Ok(bytes) => Self::read(path, &bytes),
+            Err(cause) if cause.kind() == io::ErrorKind::NotFound => Self::read(path, b""),
+            Err(source) => Err(PeersError::File { path, source }),
+        }
+    }
+
+    /// Those in a file with this content.
+    pub(crate) fn read(path: PathBuf, bytes: &[u8]) -> Result<Self, PeersError> {
         let broken = |reason: String| PeersError::Broken {
             path: path.clone(),
             reason,
         };
-        let text = match private_file::read(&path) {
-            Ok(bytes) => String::from_utf8(bytes).map_err(|error| broken(error.to_string()))?,
-            Err(cause) if cause.kind() == io::ErrorKind::NotFound => String::new(),
-            Err(source) => return Err(PeersError::File { path, source }),
-        };
+        let text = String::from_utf8(bytes.to_vec()).map_err(|error| broken(error.to_string()))?;
         let file: File = toml::from_str(&text).map_err(|error| broken(error.to_string()))?;
         let peers = file.peer.into_iter().map(|(name, record)| {
             let id = record.id.parse();

@@ -129,6 +129,7 @@ impl Server {
         stop: impl Future<Output = ()> + Send,
     ) -> io::Result<()> {
         let taking = take_lanes(self.lanes, Arc::clone(&arrivals));
+        let arriving = Arriving(self.queue, Arc::clone(&arrivals));
         let refusals = Refusals {
             arrivals: Arc::clone(&arrivals),
             limits: self.limits,
@@ -152,7 +153,7 @@ impl Server {
             .add_service(link)
             .add_service(pairing)
             .add_service(health)
-            .serve_with_incoming_shutdown(Arriving(self.queue), stop);
+            .serve_with_incoming_shutdown(arriving, stop);
         // Sockets come as long as there are sessions: also while those that run come to their end.
         tokio::select! {
             served = serving => served.map_err(io::Error::other),
@@ -189,13 +190,14 @@ impl Refusals {
     }
 }
 
-struct Arriving(mpsc::Receiver<io::Result<Secured>>);
+struct Arriving(mpsc::Receiver<io::Result<Secured>>, Arc<dyn Arrivals>);
 
 impl Incoming for Arriving {
     type Item = io::Result<Secured>;
 
     fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
-        self.0.poll_recv(cx)
+        let arrived = self.0.poll_recv(cx);
+        arrived.map(|next| next.map(|next| Ok(next?.admitted(&*self.1))))
     }
 }
 

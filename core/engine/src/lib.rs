@@ -5,18 +5,15 @@
 //!
 //! Where to look: `job` says what can be asked, `report` how it ended; `session` wires the roles;
 //! `source` lists and sends; `target` compares, receives, commits, links, deletes and finishes;
-//! `mover` chooses how the bytes of a file move; `spool` keeps what does not fit in memory; `lane` carries
-//! payloads, also out of the process; `remote` is for sessions whose other role is elsewhere.
+//! `lane` carries payloads, also out of the process; `remote` is for sessions whose other role is elsewhere.
+//! How the bytes of a file move is chosen in `blit-mover`; `blit-spool` keeps what does not fit in memory.
 
 #![forbid(unsafe_code)]
 #![deny(missing_docs)]
 
-mod channel;
 mod digest;
 mod job;
 mod lane;
-mod metered;
-mod mover;
 mod overlap;
 mod progress;
 mod remote;

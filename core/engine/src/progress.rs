@@ -80,8 +80,11 @@ impl Progress {
     /// Counts what the source has listed.
     pub(crate) fn scan(&self, entries: &[Entry]) {
         self.scanned_entries.add(entries.len() as u64);
-        self.scanned_bytes
-            .add(entries.iter().map(|entry| entry.size).sum());
+        // What another machine says of sizes may be more than there can be.
+        let bytes = entries
+            .iter()
+            .fold(0, |sum: u64, it| sum.saturating_add(it.size));
+        self.scanned_bytes.add(bytes);
     }
 
     /// How far this side is, for the other.

@@ -16,7 +16,7 @@ use blit_contract::{
     TransportCaps,
 };
 use blit_spool::Spool;
-use blit_wire::{Hello, Machine, Message, Open, Role, Settled, Summary, VERSIONS};
+use blit_wire::{Allowed, Hello, Machine, Message, Open, Role, Settled, Summary, VERSIONS};
 use futures_core::Stream;
 use futures_util::TryStreamExt;
 use parking_lot::Mutex;
@@ -26,10 +26,11 @@ use tokio::{
 };
 
 use crate::{
-    Source, Top, channel,
-    lane::{LANES, Lanes, Ledgers},
+    Source, Top,
+    lane::{self, LANES, Lanes, Ledgers},
     session::{Session, joined},
 };
+use blit_channel as channel;
 
 /// How many pieces of work are read at a time. More than this many cores' worth of readers only
 /// fight for the same directory locks.
@@ -86,19 +87,36 @@ impl SourceRole {
         let mut machine = Machine::facing(Role::Target);
         self.open(lanes, &mut outgoing, &mut incoming, &mut machine)
             .await?;
-        let with_xattrs = self.session.options.preserve.xattrs;
-        let ledgers = Arc::new(Ledgers::default());
-        let lanes = Lanes::open(cx, &*connection, lanes, (with_xattrs, &ledgers)).await?;
+        let shared = Arc::new(lane::Shared {
+            session: Arc::clone(&self.session),
+            history: Arc::clone(&self.history.0),
+            ledgers: Ledgers::default(),
+        });
+        let lanes = Lanes::open(cx, &*connection, lanes, &shared).await?;
 
         let control = Arc::new(AsyncMutex::new(outgoing));
         let (needs, wanted) = mpsc::channel(NEEDS_QUEUE);
         let mut tasks = JoinSet::new();
-        let (lister, sender) = (self.lister().await?, self.sender(lanes, caps));
+        let lister = self.lister().await?;
+        let sender = self.sender(lanes, caps, lister.mount);
         let listing_control = Arc::clone(&control);
         tasks.spawn(async move { lister.run(&listing_control).await });
         tasks.spawn(async move { sender.run(wanted).await });
         let settled = {
-            let listening = self.listen(&mut incoming, &mut machine, (needs, &ledgers));
+            let options = &self.session.options;
+            let allowed = (!as_objects).then(|| {
+                Allowed::new(
+                    &self.source.top,
+                    options.select.clone(),
+                    options.is_read_only(),
+                )
+            });
+            let listening = self.listen(
+                &mut incoming,
+                &mut machine,
+                (needs, &shared.ledgers),
+                allowed,
+            );
             tokio::pin!(listening);
             loop {
                 tokio::select! {
@@ -153,6 +171,7 @@ impl SourceRole {
         incoming: &mut channel::Receiver<Message>,
         machine: &mut Machine,
         (needs, ledgers): (mpsc::Sender<Diff>, &Ledgers),
+        mut allowed: Option<Allowed>,
     ) -> Result<Spool<(blit_contract::RelPath, blit_contract::Entry)>> {
         let mut needs = Some(needs);
         let mut settled = Spool::default();
@@ -160,6 +179,9 @@ impl SourceRole {
             match receive(incoming, machine).await? {
                 Message::Needs(diffs) => {
                     for diff in diffs {
+                        if let Some(allowed) = &mut allowed {
+                            allowed.check_need(&diff)?;
+                        }
                         match &needs {
                             // A closed queue means that the sender failed, which it reports itself.
                             Some(queue) => drop(queue.send(diff).await),
@@ -170,7 +192,11 @@ impl SourceRole {
                 Message::Ledger(part) => ledgers.add(part)?,
                 Message::NeedsDone => needs = None,
                 Message::Settled(entries) => {
-                    for Settled { path, entry } in entries {
+                    for one in entries {
+                        if let Some(allowed) = &mut allowed {
+                            allowed.check_settled(&one)?;
+                        }
+                        let Settled { path, entry } = one;
                         settled.push((path, entry))?;
                     }
                 }
@@ -189,13 +215,14 @@ impl SourceRole {
         })
     }
 
-    fn sender(&self, lanes: Lanes, connection: TransportCaps) -> Sending {
+    fn sender(&self, lanes: Lanes, connection: TransportCaps, mount: u64) -> Sending {
         Sending {
             reading: sending::Reading {
                 session: Arc::clone(&self.session),
                 source: self.source.clone(),
                 lanes,
                 leaves: !channel::passes_objects(connection),
+                mount,
                 open_files: Mutex::new(HashMap::new()),
             },
             planner: Arc::clone(&self.planner),
@@ -250,9 +277,7 @@ pub(crate) async fn receive(
         .recv()
         .await?
         .ok_or_else(|| Error::new(ErrorKind::Unreachable, "receive").because("the peer hung up"))?;
-    machine
-        .receive(&message)
-        .map_err(|violation| Error::new(ErrorKind::Invalid, "receive").with_source(violation))?;
+    machine.receive(&message).map_err(channel::broken)?;
     Ok(message)
 }
 

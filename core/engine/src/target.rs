@@ -6,7 +6,6 @@ mod commit;
 mod compare;
 mod cursor;
 mod delete;
-mod expected;
 mod finish;
 mod judge;
 mod ledger;
@@ -25,21 +24,22 @@ use blit_contract::{
     Connection, Error, ErrorKind, History, Phase, RelPath, Result, Side, Store, SyncScope,
     WritePolicy,
 };
+use blit_mover::Mover;
 use blit_spool::Spool;
 use blit_wire::{
-    Accept, Hello, LANES_MAX, Machine, Message, Open, Role, SETTLED_MAX, Settled, Summary,
-    VERSIONS, Verb,
+    Accept, Expected, Hello, LANES_MAX, Machine, Message, Open, Role, SETTLED_MAX, Settled,
+    Summary, VERSIONS, Verb,
 };
 use parking_lot::Mutex;
 use tokio::{sync::Mutex as AsyncMutex, task::JoinSet};
 
 use crate::{
-    Confirm, Options, Target, Top, channel,
-    lane::LaneReceiver,
-    mover::Mover,
+    Confirm, Options, Target, Top,
+    lane::{LaneReceiver, broken},
     session::{Session, joined},
     source::{bug, receive},
 };
+use blit_channel as channel;
 
 /// The side that writes trees.
 pub(crate) struct TargetRole {
@@ -47,7 +47,7 @@ pub(crate) struct TargetRole {
     target: Target,
     confirm: Arc<dyn Confirm>,
     history: Arc<dyn History>,
-    expected: Option<expected::Expected>,
+    expected: Option<Expected>,
 }
 
 /// What all parts of the role share.
@@ -87,7 +87,7 @@ impl TargetRole {
     /// The same, taking nothing else of the source than it was asked for.
     pub(crate) fn expecting(mut self, asked: Option<&Top>) -> Self {
         let select = self.session.options.select.as_ref();
-        self.expected = asked.map(|top| expected::Expected::new(top, select.cloned()));
+        self.expected = asked.map(|top| Expected::new(top, select.cloned()));
         self
     }
 
@@ -112,12 +112,13 @@ impl TargetRole {
             tasks.spawn(ledger::prepare_all(Arc::clone(&site), large));
         }
         let receiving = receive::Receiving::new(&site, queue);
+        let mut receivers = JoinSet::new();
         // Side by side: each may take some round trips.
         let lanes = (0..open.lanes).map(|_| connection.accept(cx));
         for lane in futures_util::future::try_join_all(lanes).await? {
             let mut lane = lane.ok_or_else(hung_up)?;
-            let lane = LaneReceiver::new(&mut lane, as_objects, &site.needs)?;
-            tasks.spawn(receiving.clone().run(lane));
+            let lane = LaneReceiver::new(cx, &mut lane, as_objects, &site.needs)?;
+            receivers.spawn(receiving.clone().run(lane));
         }
         // The committer ends when the last lane has.
         drop(receiving);
@@ -130,12 +131,20 @@ impl TargetRole {
                     done = &mut work => break done?,
                     // A part that fails ends the whole.
                     Some(ended) = tasks.join_next() => joined(ended)?,
+                    // And so does a lane that ends: what has not come over it never will.
+                    Some(ended) = receivers.join_next() => {
+                        joined(ended)?;
+                        return Err(Error::new(ErrorKind::Unreachable, "receive")
+                            .because("a lane ended before all had come"));
+                    }
                 }
             }
         }
         site.needs.finish().await?;
-        while let Some(ended) = tasks.join_next().await {
-            joined(ended)?;
+        for mut parts in [receivers, tasks] {
+            while let Some(ended) = parts.join_next().await {
+                joined(ended)?;
+            }
         }
         self.close(&site, &mut incoming, &mut machine).await
     }
@@ -156,8 +165,11 @@ impl TargetRole {
         if (open.verb, open.dry_run) != (options.verb, options.dry_run)
             || !(1..=LANES_MAX).contains(&open.lanes)
         {
-            return Err(Error::new(ErrorKind::Invalid, "open session")
+            return Err(Error::new(ErrorKind::Invalid, "receive")
                 .because("the source opened another session than was asked for"));
+        }
+        if open.root.as_ref().is_some_and(|it| !it.is_directory()) {
+            return Err(broken("a root that is no directory"));
         }
         if let Some(expected) = &self.expected {
             expected.check_open(&open)?;

@@ -1,14 +1,9 @@
 //! How a socket comes to belong to a session.
 //!
-//! A socket is [`Accepted`] until the hello on it is proved; only what is [`Bound`] gives its descriptor,
-//! so nothing can be sent from a file into a socket of which nobody knows where it ends.
+//! A socket is [`Accepted`] until the hello on it is proved; only what is [`Bound`] becomes a stream, which
+//! lends its descriptor: so nothing can be sent from a file into a socket of which nobody knows where it ends.
 
-use std::{
-    io,
-    os::fd::{AsFd, BorrowedFd},
-    sync::Arc,
-    time::Duration,
-};
+use std::{io, os::fd::AsFd, sync::Arc, time::Duration};
 
 use aws_lc_rs::rand::{SecureRandom, SystemRandom};
 use blit_contract::{RecvStream, SecurityClass, SendStream, Stream};
@@ -174,11 +169,9 @@ impl<S> Bound<S> {
     pub fn is_reverse(&self) -> bool {
         self.hello.reverse
     }
-}
 
-impl<S: AsFd> AsFd for Bound<S> {
-    fn as_fd(&self) -> BorrowedFd<'_> {
-        self.socket.as_fd()
+    fn sends(&self) -> bool {
+        self.hello.reverse == self.is_daemon
     }
 }
 
@@ -194,7 +187,9 @@ impl<S: AsyncRead + AsyncWrite + Send + Unpin + 'static> Bound<S> {
             receiving(id, Box::new(PlainRecv::new(socket)))
         }
     }
+}
 
+impl<S: AsyncRead + AsyncWrite + AsFd + Send + Sync + Unpin + 'static> Bound<S> {
     /// The one-way stream over a socket in clear: each chunk has its digest.
     #[must_use]
     pub fn into_clear_stream(self) -> Stream {
@@ -206,10 +201,6 @@ impl<S: AsyncRead + AsyncWrite + Send + Unpin + 'static> Bound<S> {
         } else {
             receiving(id, Box::new(SealedRecv::new(socket, &key)))
         }
-    }
-
-    fn sends(&self) -> bool {
-        self.hello.reverse == self.is_daemon
     }
 }
 

@@ -3,11 +3,16 @@
 //! A chunk is four bytes of length, low byte first, the bytes, and the keyed BLAKE3 of the place of the
 //! chunk in the stream, its length and its bytes. The key is that of the stream and of who sends. A chunk
 //! of no bytes is the end: a stream that is cut off does not pass for one that ended.
+//!
+//! Either half lends its socket for the bytes of one chunk: the kernel then moves them from or to a file,
+//! and whoever has the lease shows them to the digest.
 
-use std::{collections::VecDeque, fmt};
+use std::{collections::VecDeque, fmt, os::fd::AsFd};
 
 use async_trait::async_trait;
-use blit_contract::{Chunk, Error, ErrorKind, RecvStream, Result, SendStream};
+use blit_contract::{
+    Chunk, Error, ErrorKind, FdKind, FdLease, RecvStream, Result, SendStream, Witness,
+};
 use bytes::{Buf, Bytes, BytesMut};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 
@@ -19,13 +24,31 @@ pub const CHUNK_BYTES_MAX: usize = 1 << 20;
 const LENGTH_BYTES: usize = 4;
 const DIGEST_BYTES: usize = 32;
 
-/// The digest of the chunk that begins at `offset`.
-fn digest(key: &[u8; 32], offset: u64, bytes: &[u8]) -> blake3::Hash {
+/// The digest of the chunk of `size` bytes that begins at `offset`, before it has seen them.
+fn digest_of(key: &[u8; 32], offset: u64, size: u64) -> blake3::Hasher {
     let mut hasher = blake3::Hasher::new_keyed(key);
     hasher.update(&offset.to_le_bytes());
-    hasher.update(&(bytes.len() as u64).to_le_bytes());
-    hasher.update(bytes);
-    hasher.finalize()
+    hasher.update(&size.to_le_bytes());
+    hasher
+}
+
+fn digest(key: &[u8; 32], offset: u64, bytes: &[u8]) -> blake3::Hash {
+    let mut hasher = digest_of(key, offset, bytes.len() as u64);
+    hasher.update(bytes).finalize()
+}
+
+fn lease(socket: &impl AsFd, hasher: blake3::Hasher) -> Result<FdLease> {
+    let fd = socket.as_fd().try_clone_to_owned();
+    Ok(FdLease {
+        fd: fd.map_err(|error| lost(&error))?,
+        kind: FdKind::StreamSocket,
+        witness: Witness::with(hasher),
+    })
+}
+
+/// A lease was dropped, or there was none.
+fn unsettled() -> Error {
+    Error::new(ErrorKind::Bug, "settle").because("no lease, or no digest of what passed")
 }
 
 /// The half that sends.
@@ -35,6 +58,8 @@ pub(crate) struct SealedSend<S> {
     offset: u64,
     /// A chunk of which not everything is written.
     pending: VecDeque<Bytes>,
+    /// For how many bytes the socket is lent.
+    lent: Option<u64>,
 }
 
 impl<S> SealedSend<S> {
@@ -44,6 +69,7 @@ impl<S> SealedSend<S> {
             key: *key,
             offset: 0,
             pending: VecDeque::new(),
+            lent: None,
         }
     }
 
@@ -62,6 +88,10 @@ impl<S> SealedSend<S> {
 impl<S: AsyncWrite + Send + Unpin> SealedSend<S> {
     /// Writes what is pending. When it is cancelled, the rest stays pending.
     async fn write(&mut self) -> Result<()> {
+        if self.lent.is_some() {
+            // Nobody knows how much of the chunk has passed.
+            self.socket = None;
+        }
         let socket = self.socket.as_mut().ok_or_else(ended)?;
         while !self.pending.is_empty() {
             let mut slices = [std::io::IoSlice::new(&[]); 3];
@@ -94,7 +124,7 @@ impl<S> fmt::Debug for SealedSend<S> {
 }
 
 #[async_trait]
-impl<S: AsyncWrite + Send + Unpin> SendStream for SealedSend<S> {
+impl<S: AsyncWrite + AsFd + Send + Sync + Unpin> SendStream for SealedSend<S> {
     async fn send(&mut self, chunks: &mut VecDeque<Chunk>) -> Result<u64> {
         self.write().await?;
         let bytes = first_bytes(chunks)?;
@@ -125,6 +155,32 @@ impl<S: AsyncWrite + Send + Unpin> SendStream for SealedSend<S> {
     fn reset(&mut self, _code: u32) {
         self.socket = None;
     }
+
+    fn lends(&self) -> Option<u64> {
+        Some(CHUNK_BYTES_MAX as u64)
+    }
+
+    async fn lease(&mut self, bytes: u64) -> Result<FdLease> {
+        self.write().await?;
+        let length = u32::try_from(bytes).unwrap_or(u32::MAX);
+        if length == 0 || length as usize > CHUNK_BYTES_MAX {
+            return Err(unsettled());
+        }
+        let hasher = digest_of(&self.key, self.offset, bytes);
+        let lease = lease(self.socket.as_ref().ok_or_else(ended)?, hasher)?;
+        let length = Bytes::copy_from_slice(&length.to_le_bytes());
+        self.pending.push_back(length);
+        self.write().await?;
+        self.lent = Some(bytes);
+        Ok(lease)
+    }
+
+    async fn settle(&mut self, witness: Witness) -> Result<()> {
+        let digest = witness.digest().ok_or_else(unsettled)?;
+        self.offset += self.lent.take().ok_or_else(unsettled)?;
+        self.pending.push_back(Bytes::copy_from_slice(&digest));
+        self.write().await
+    }
 }
 
 /// The half that receives.
@@ -136,6 +192,8 @@ pub(crate) struct SealedRecv<S> {
     begun: BytesMut,
     /// What has been proved, and not been taken.
     proved: Bytes,
+    /// For how many bytes the socket is lent.
+    lent: Option<u64>,
 }
 
 impl<S> SealedRecv<S> {
@@ -146,6 +204,7 @@ impl<S> SealedRecv<S> {
             offset: 0,
             begun: BytesMut::new(),
             proved: Bytes::new(),
+            lent: None,
         }
     }
 }
@@ -154,25 +213,43 @@ impl<S: AsyncRead + Send + Unpin> SealedRecv<S> {
     /// The next chunk, proved; empty at the end. When it is cancelled, what has come is kept.
     async fn next(&mut self) -> Result<Bytes> {
         self.fill(LENGTH_BYTES).await?;
+        let length = self.length()?;
+        self.fill(LENGTH_BYTES + length + DIGEST_BYTES).await?;
+        self.begun.advance(LENGTH_BYTES);
+        let bytes = self.begun.split_to(length).freeze();
+        let expected = digest(&self.key, self.offset, &bytes);
+        self.prove(length as u64, expected)?;
+        Ok(bytes)
+    }
+
+    /// How long the chunk is of which that has come.
+    fn length(&self) -> Result<usize> {
         let length = self.begun.first_chunk::<LENGTH_BYTES>();
         let length = length.map_or(0, |bytes| u32::from_le_bytes(*bytes)) as usize;
         if length > CHUNK_BYTES_MAX {
             return Err(forged("a chunk is longer than any"));
         }
-        self.fill(LENGTH_BYTES + length + DIGEST_BYTES).await?;
-        self.begun.advance(LENGTH_BYTES);
-        let bytes = self.begun.split_to(length).freeze();
+        Ok(length)
+    }
+
+    /// Takes the digest that came, the end of a chunk.
+    fn prove(&mut self, length: u64, expected: blake3::Hash) -> Result<()> {
         let mut found = [0; DIGEST_BYTES];
         self.begun.copy_to_slice(&mut found);
-        if digest(&self.key, self.offset, &bytes) != blake3::Hash::from_bytes(found) {
+        self.offset += length;
+        // In constant time.
+        if expected != blake3::Hash::from_bytes(found) {
             return Err(forged("a chunk is not what was sent"));
         }
-        self.offset += length as u64;
-        Ok(bytes)
+        Ok(())
     }
 
     /// Waits until that many bytes of the chunk have come.
     async fn fill(&mut self, size: usize) -> Result<()> {
+        if self.lent.is_some() {
+            // Nobody knows how much of the chunk has passed.
+            self.socket = None;
+        }
         let socket = self.socket.as_mut().ok_or_else(ended)?;
         while self.begun.len() < size {
             let missing = size - self.begun.len();
@@ -195,7 +272,7 @@ impl<S> fmt::Debug for SealedRecv<S> {
 }
 
 #[async_trait]
-impl<S: AsyncRead + Send + Unpin> RecvStream for SealedRecv<S> {
+impl<S: AsyncRead + AsFd + Send + Sync + Unpin> RecvStream for SealedRecv<S> {
     async fn recv(&mut self, bytes_max: usize) -> Result<Option<Chunk>> {
         if self.proved.is_empty() {
             if self.socket.is_none() {
@@ -213,6 +290,28 @@ impl<S: AsyncRead + Send + Unpin> RecvStream for SealedRecv<S> {
 
     fn stop(&mut self, _code: u32) {
         self.socket = None;
+    }
+
+    async fn lease(&mut self, bytes: u64) -> Result<Option<FdLease>> {
+        if !self.proved.is_empty() || self.socket.is_none() {
+            return Ok(None);
+        }
+        self.fill(LENGTH_BYTES).await?;
+        if self.length()? as u64 != bytes {
+            return Ok(None);
+        }
+        let hasher = digest_of(&self.key, self.offset, bytes);
+        let lease = lease(self.socket.as_ref().ok_or_else(ended)?, hasher)?;
+        self.begun.clear();
+        self.lent = Some(bytes);
+        Ok(Some(lease))
+    }
+
+    async fn settle(&mut self, witness: Witness) -> Result<()> {
+        let digest = witness.digest().ok_or_else(unsettled)?;
+        let bytes = self.lent.take().ok_or_else(unsettled)?;
+        self.fill(DIGEST_BYTES).await?;
+        self.prove(bytes, blake3::Hash::from_bytes(digest))
     }
 }
 

@@ -91,7 +91,7 @@ impl<T: Serialize + DeserializeOwned + Clone> Spool<T> {
             .map_err(|error| Error::new(ErrorKind::Bug, "write spool").with_source(error))?;
         let in_temporary = |error: std::io::Error| {
             Error::from_io("write spool", &error)
-                .because(format!("in {}", std::env::temp_dir().display()))
+                .because(format!("in {}", tempfile::env::temp_dir().display()))
         };
         if self.file.is_none() {
             self.file = Some(tempfile::tempfile().map_err(in_temporary)?);

@@ -137,6 +137,8 @@ impl Select for Within {
     }
 }
 
+// What is not passed on would answer for a store that can nothing of it.
+#[deny(clippy::missing_trait_methods)]
 #[async_trait]
 impl Store for Subtree {
     fn descriptor(&self) -> &Descriptor {

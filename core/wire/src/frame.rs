@@ -9,12 +9,13 @@ use bytes::Bytes;
 pub enum Frame {
     /// Attributes of entries.
     Attributes(Answers<Carried>),
-    /// A run of data of the file that was started.
+    /// A run of data of the file that was started. The bytes follow behind the frame, as they are: so
+    /// they pass without being copied, and where the kernel can move them without being seen.
     Data {
         /// Where it belongs, in bytes.
         offset: u64,
-        /// The bytes, at most [`crate::DATA_BYTES_MAX`] of them.
-        content: Bytes,
+        /// How many bytes follow, at most [`crate::DATA_BYTES_MAX`].
+        bytes: u64,
     },
     /// Digests of content.
     Digests(Answers<[u8; 32]>),

@@ -1,6 +1,8 @@
 //! Frames on a byte stream: four bytes of length, low byte first, then the message.
 
-use bytes::{Buf, BufMut, Bytes, BytesMut};
+use std::collections::VecDeque;
+
+use bytes::{BufMut, Bytes, BytesMut};
 
 use crate::{BadMessage, limits::FRAME_BYTES_MAX};
 
@@ -18,16 +20,22 @@ pub(crate) fn framed(message: &impl prost::Message) -> Bytes {
     buffer.freeze()
 }
 
-/// Cuts a byte stream, which comes in pieces of any size, into messages.
+/// Cuts a byte stream, which comes in pieces of any size, into messages. A message that lies within one
+/// piece is not copied.
 #[derive(Debug, Default)]
 pub struct FrameBuffer {
-    pieces: BytesMut,
+    pieces: VecDeque<Bytes>,
+    /// How many bytes the pieces have together.
+    size: usize,
 }
 
 impl FrameBuffer {
     /// Adds what came next.
-    pub fn push(&mut self, piece: &Bytes) {
-        self.pieces.extend_from_slice(piece);
+    pub fn push(&mut self, piece: Bytes) {
+        if !piece.is_empty() {
+            self.size += piece.len();
+            self.pieces.push_back(piece);
+        }
     }
 
     /// The next whole message, if it is there.
@@ -35,24 +43,62 @@ impl FrameBuffer {
     /// # Errors
     /// `TooLarge` as soon as a length is beyond the limit: nothing is allocated for it.
     pub fn next_message(&mut self) -> Result<Option<Bytes>, BadMessage> {
-        let Some(head) = self.pieces.first_chunk::<LENGTH_BYTES>() else {
+        let Some(size) = self.next_size() else {
             return Ok(None);
         };
-        let size = u32::from_le_bytes(*head) as usize;
         if size > FRAME_BYTES_MAX {
             return Err(BadMessage::TooLarge("a message"));
         }
-        if self.pieces.len() < LENGTH_BYTES + size {
+        if self.size < LENGTH_BYTES + size {
             return Ok(None);
         }
-        self.pieces.advance(LENGTH_BYTES);
-        Ok(Some(self.pieces.split_to(size).freeze()))
+        self.take(LENGTH_BYTES);
+        Ok(Some(self.take(size)))
+    }
+
+    /// Bytes that are no message but what a message said would follow: what is there of them, at most
+    /// `bytes_max` and not copied. `None` if nothing is.
+    pub fn next_bytes(&mut self, bytes_max: usize) -> Option<Bytes> {
+        let there = self.pieces.front()?.len();
+        Some(self.take(there.min(bytes_max)))
     }
 
     /// Whether something is left that is no whole message.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.pieces.is_empty()
+        self.size == 0
+    }
+
+    /// The length of the next message, if all of the length is there.
+    fn next_size(&self) -> Option<usize> {
+        let mut head = [0; LENGTH_BYTES];
+        let mut bytes = self.pieces.iter().flatten();
+        for byte in &mut head {
+            *byte = *bytes.next()?;
+        }
+        Some(u32::from_le_bytes(head) as usize)
+    }
+
+    /// The first `size` bytes, or all there are.
+    fn take(&mut self, size: usize) -> Bytes {
+        let size = size.min(self.size);
+        self.size -= size;
+        let mut taken = BytesMut::new();
+        while let Some(first) = self.pieces.front_mut() {
+            let missing = size - taken.len();
+            let part = first.split_to(missing.min(first.len()));
+            if first.is_empty() {
+                self.pieces.pop_front();
+            }
+            if part.len() == size {
+                return part;
+            }
+            taken.extend_from_slice(&part);
+            if taken.len() == size {
+                break;
+            }
+        }
+        taken.freeze()
     }
 }
 
@@ -72,7 +118,7 @@ mod tests {
             let mut buffer = FrameBuffer::default();
             let mut sizes = Vec::new();
             for piece in stream.chunks(step) {
-                buffer.push(&Bytes::copy_from_slice(piece));
+                buffer.push(Bytes::copy_from_slice(piece));
                 while let Some(message) = buffer.next_message().unwrap() {
                     sizes.push(message.len());
                 }
@@ -83,9 +129,21 @@ mod tests {
     }
 
     #[test]
+    fn what_follows_a_message_comes_out_as_it_came() {
+        let mut buffer = FrameBuffer::default();
+        buffer.push(Bytes::from([&seal(1)[..], b"abc"].concat()));
+        buffer.push(Bytes::from([b"de", &seal(2)[..]].concat()));
+        assert_eq!(buffer.next_message().unwrap().unwrap().len(), 2);
+        assert_eq!(buffer.next_bytes(5).unwrap(), "abc");
+        assert_eq!(buffer.next_bytes(2).unwrap(), "de");
+        assert_eq!(buffer.next_message().unwrap().unwrap().len(), 2);
+        assert_eq!(buffer.next_bytes(1), None);
+    }
+
+    #[test]
     fn a_length_beyond_the_limit_is_refused_before_anything_comes() {
         let mut buffer = FrameBuffer::default();
-        buffer.push(&Bytes::from_static(&[0xff, 0xff, 0xff, 0xff]));
+        buffer.push(Bytes::from_static(&[0xff, 0xff, 0xff, 0xff]));
         assert!(matches!(
             buffer.next_message(),
             Err(BadMessage::TooLarge(_))

@@ -27,8 +27,8 @@ pub const SETTLED_MAX: usize = 4_096;
 /// The most bytes in one message or frame, without its length.
 pub(crate) const FRAME_BYTES_MAX: usize = 8 << 20;
 
-/// The most bytes of a file in one frame.
-pub const DATA_BYTES_MAX: usize = 1 << 20;
+/// The most bytes of a file behind one frame.
+pub const DATA_BYTES_MAX: u64 = 1 << 20;
 
 /// The most names in one path. Trees of 2,000 levels work; no file system in use goes much deeper.
 pub const PATH_NAMES_MAX: usize = 16_384;

@@ -113,7 +113,12 @@ impl Machine {
                 at_most(settled.len(), SETTLED_MAX, "settled")
             }
             Message::Summary(_) => {
-                self.from(self.peer, "summary", true)?;
+                // What is left to say after it would never be heard.
+                let has_said_all = match self.peer {
+                    Role::Source => self.listing_is_over,
+                    Role::Target => self.needs_are_over,
+                };
+                self.from(self.peer, "summary", has_said_all)?;
                 self.phase = Phase::Over;
                 Ok(())
             }
@@ -316,6 +321,7 @@ mod tests {
     #[test]
     fn nothing_comes_after_the_summary() {
         let mut machine = facing_an_open_target(Verb::Copy);
+        machine.receive(&Message::NeedsDone).unwrap();
         machine
             .receive(&Message::Summary(Summary::default()))
             .unwrap();
@@ -323,6 +329,22 @@ mod tests {
             machine.receive(&Message::NeedsDone),
             Err(Violation::WrongPhase("end of needs"))
         );
+    }
+
+    #[test]
+    fn a_summary_comes_when_all_was_listed_or_asked_for() {
+        let early = Message::Summary(Summary::default());
+        let refused = Err(Violation::WrongPhase("summary"));
+        let mut source = facing_an_open_source(Verb::Copy);
+        assert_eq!(source.receive(&early), refused);
+        source
+            .receive(&Message::Unsealed(crate::Unsealed {
+                entries: 0,
+                problems: 1,
+            }))
+            .unwrap();
+        source.receive(&early).unwrap();
+        assert_eq!(facing_an_open_target(Verb::Copy).receive(&early), refused);
     }
 
     #[test]

@@ -57,22 +57,22 @@ impl Report {
     /// Adds how the other side of the same session ended.
     pub fn merge(&mut self, other: Self) {
         self.ends.merge(&other.ends);
-        self.copied_bytes += other.copied_bytes;
-        self.matched_bytes += other.matched_bytes;
+        add(&mut self.copied_bytes, other.copied_bytes);
+        add(&mut self.matched_bytes, other.matched_bytes);
         // Both sides count the same bytes; who lost the other may have counted fewer.
         self.wire_bytes = self.wire_bytes.max(other.wire_bytes);
         for (method, count) in other.methods {
-            *self.methods.entry(method).or_default() += count;
+            add(self.methods.entry(method).or_default(), count);
         }
         for (loss, count) in other.losses {
-            *self.losses.entry(loss).or_default() += count;
+            add(self.losses.entry(loss).or_default(), count);
         }
         self.problems.extend(other.problems);
         self.problems.truncate(Self::PROBLEMS_MAX);
-        self.problems_total += other.problems_total;
-        self.deletions_withheld += other.deletions_withheld;
-        self.differences += other.differences;
-        self.uncarried += other.uncarried;
+        add(&mut self.problems_total, other.problems_total);
+        add(&mut self.deletions_withheld, other.deletions_withheld);
+        add(&mut self.differences, other.differences);
+        add(&mut self.uncarried, other.uncarried);
         self.sealed |= other.sealed;
         self.root_created |= other.root_created;
         self.changed_anything |= other.changed_anything;
@@ -117,7 +117,8 @@ impl Ends {
     /// How many entries there were in all.
     #[must_use]
     pub fn total(&self) -> u64 {
-        self.0.iter().sum()
+        let counts = self.0.iter();
+        counts.fold(0, |sum, count| sum.saturating_add(*count))
     }
 
     /// Adds one entry.
@@ -134,9 +135,14 @@ impl Ends {
     /// Adds what another session counted.
     pub fn merge(&mut self, other: &Self) {
         for (mine, theirs) in self.0.iter_mut().zip(other.0) {
-            *mine += theirs;
+            add(mine, theirs);
         }
     }
+}
+
+/// Adds what the other side says: it may be more than there can be.
+fn add(mine: &mut u64, theirs: u64) {
+    *mine = mine.saturating_add(theirs);
 }
 
 /// Why a session stopped before its end.

@@ -74,6 +74,11 @@ impl Daemon {
         self.child.id()
     }
 
+    /// Waits until it has ended by itself.
+    pub(crate) fn wait(&mut self) {
+        self.child.wait().unwrap();
+    }
+
     /// Ends it as a power cut would.
     pub(crate) fn kill(&mut self) {
         self.child.kill().unwrap();
@@ -111,14 +116,17 @@ impl Two {
 
     /// Between which data crosses that way.
     pub(crate) fn over(way: Way) -> Self {
-        let two = Self::strangers_over(way);
-        if two.sshd.is_some() {
-            return two;
+        Self::strangers_over(way).paired()
+    }
+
+    fn paired(self) -> Self {
+        if self.sshd.is_some() {
+            return self;
         }
-        let host = format!("{HOST}:{}", two.daemon.port());
-        let invitation = two.daemon.invitation.clone();
-        two.blit(&["pair", &host, &invitation]).succeeds();
-        two
+        let host = format!("{HOST}:{}", self.daemon.port());
+        self.blit(&["pair", &host, &self.daemon.invitation])
+            .succeeds();
+        self
     }
 
     /// The same, not paired yet.
@@ -127,13 +135,23 @@ impl Two {
     }
 
     pub(crate) fn strangers_over(way: Way) -> Self {
+        Self::strangers_under(way, |_| Vec::new())
+    }
+
+    /// Between which data crosses that way, with the daemon under the program whose words `wrapper` gives.
+    pub(crate) fn under(way: Way, wrapper: impl FnOnce(&Scratch) -> Vec<String>) -> Self {
+        Self::strangers_under(way, wrapper).paired()
+    }
+
+    fn strangers_under(way: Way, wrapper: impl FnOnce(&Scratch) -> Vec<String>) -> Self {
         let scratch = Scratch::new();
         let net = way.is_far().then(Net::new);
         let (address, inside) = match &net {
             Some(net) => (net.address(), net.inside()),
             None => ("127.0.0.1".to_owned(), Vec::new()),
         };
-        let wrapper: Vec<&str> = inside.iter().map(|word| &**word).collect();
+        let wrapper = [inside, wrapper(&scratch)].concat();
+        let wrapper: Vec<&str> = wrapper.iter().map(|word| &**word).collect();
         let daemon = Self::start(&scratch, &format!("{address}:0"), &wrapper);
         if way == Way::Tcp {
             std::fs::remove_file(scratch.path("daemon-state/lanes.sock")).unwrap();
@@ -189,13 +207,23 @@ impl Two {
 
     /// A command of the client that is not run yet.
     pub(crate) fn command<S: AsRef<std::ffi::OsStr>>(&self, words: &[S]) -> Blit {
+        self.command_under(words, Vec::new())
+    }
+
+    /// The same under the program of those words.
+    pub(crate) fn command_under<S: AsRef<std::ffi::OsStr>>(
+        &self,
+        words: &[S],
+        wrapper: Vec<String>,
+    ) -> Blit {
         let command = match &self.sshd {
             Some(sshd) => sshd.client(&self.scratch).args(words),
             None => client(&self.scratch).args(words),
         };
-        let command = match &self.net {
-            Some(net) => command.under(net.inside()),
-            None => command,
+        let inside = self.net.as_ref().map(Net::inside).unwrap_or_default();
+        let command = match [inside, wrapper].concat() {
+            wrapper if wrapper.is_empty() => command,
+            wrapper => command.under(wrapper),
         };
         let is_transfer = words
             .first()

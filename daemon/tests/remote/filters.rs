@@ -267,7 +267,7 @@ async fn ask(client: &Client, request: &Request) -> Reply {
             return Reply::from_frame(frame).unwrap();
         }
         match stream.recv.as_mut().unwrap().recv(1 << 20).await.unwrap() {
-            Some(Chunk::Bytes(piece)) => buffer.push(&piece),
+            Some(Chunk::Bytes(piece)) => buffer.push(piece),
             other => panic!("{other:?} instead of a reply"),
         }
     }

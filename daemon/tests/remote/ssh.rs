@@ -155,7 +155,7 @@ fn links_mean_the_same_as_on_one_machine() {
 }
 
 #[test]
-fn a_tilde_is_the_home_directory_and_directories_above_a_destination_are_made() {
+fn a_tilde_is_the_home_directory_and_directories_above_a_target_are_made() {
     let Some(login) = Login::new() else { return };
     login.write("home/in/f", "home");
     login.write("g", "g");

@@ -116,4 +116,9 @@ impl Reader for FsReader {
     fn fd(&self) -> Option<std::os::fd::BorrowedFd<'_>> {
         self.file.fd()
     }
+
+    #[cfg(unix)]
+    fn kernel_file(&self) -> Option<Arc<dyn blit_contract::KernelFile>> {
+        crate::sys::in_kernel(&self.file)
+    }
 }

@@ -18,6 +18,17 @@ pub(crate) use twin::{
     Closing, Directory, File, has_group, is_privileged, mounts, open_files_limit, own_ids, umask,
 };
 
+#[cfg(all(target_os = "linux", not(feature = "portable-sys")))]
+pub(crate) use linux::in_kernel;
+
+/// A locked file is not held by anybody else.
+#[cfg(all(unix, any(not(target_os = "linux"), feature = "portable-sys")))]
+pub(crate) fn in_kernel(
+    _: &std::sync::Arc<File>,
+) -> Option<std::sync::Arc<dyn blit_contract::KernelFile>> {
+    None
+}
+
 #[cfg(all(test, target_os = "linux", not(feature = "portable-sys")))]
 pub(crate) use linux::{faults::planned, forgo_openat2, relearn_kernel};
 

@@ -113,4 +113,9 @@ impl Writer for FsWriter {
     fn fd(&self) -> Option<std::os::fd::BorrowedFd<'_>> {
         self.unborn.file.fd()
     }
+
+    #[cfg(unix)]
+    fn kernel_file(&self) -> Option<Arc<dyn blit_contract::KernelFile>> {
+        crate::sys::in_kernel(&self.unborn.file)
+    }
 }

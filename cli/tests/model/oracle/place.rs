@@ -95,13 +95,13 @@ impl<'a> Working<'a> {
     /// Works out one entry that takes part.
     pub(super) fn entry(&mut self, path: &[Vec<u8>]) {
         let node = self.source.get(path).unwrap();
-        if (0..path.len()).any(|length| self.left_alone.contains(&path[..length])) {
-            self.listed += 1;
-            return;
-        }
         self.listed += 1;
+        // The source leaves it out, and names it, whatever the target would say.
         if is_left_out(self.command, node) {
             self.uncarried = true;
+            return;
+        }
+        if (0..path.len()).any(|length| self.left_alone.contains(&path[..length])) {
             return;
         }
         let fate = self.fate(path, node);

@@ -1,6 +1,9 @@
 //! What is wrong with the settings, where, and what was probably meant.
 
-use std::{fmt::Display, path::PathBuf};
+use std::{
+    fmt::Display,
+    path::{Path, PathBuf},
+};
 
 use super::Origin;
 
@@ -79,6 +82,19 @@ impl ConfigError {
         match self {
             Self::UnknownKey { suggestion, .. } => *suggestion,
             _ => None,
+        }
+    }
+
+    /// The file and the line, if it is about one.
+    #[must_use]
+    pub fn place(&self) -> Option<(&Path, usize)> {
+        match self {
+            Self::File { .. } => None,
+            Self::Syntax { file, line, .. } => Some((file, *line)),
+            Self::UnknownKey { origin, .. } | Self::Value { origin, .. } => match origin {
+                Origin::File { file, line } => Some((file, *line)),
+                _ => None,
+            },
         }
     }
 

@@ -10,10 +10,7 @@ use super::{ConfigError, Keys, Layer, Origin, Row, VARIABLE_PREFIX, Values};
 /// What a file says; nothing, if there is none and none is required.
 pub(super) fn file(keys: &Keys, file: &Path, is_required: bool) -> Result<Layer, ConfigError> {
     match std::fs::read_to_string(file) {
-        Ok(text) => toml(keys, &text, file, |line| Origin::File {
-            file: file.to_owned(),
-            line,
-        }),
+        Ok(said) => text(keys, file, &said),
         Err(error) if error.kind() == io::ErrorKind::NotFound && !is_required => {
             Ok(Layer::default())
         }
@@ -22,6 +19,14 @@ pub(super) fn file(keys: &Keys, file: &Path, is_required: bool) -> Result<Layer,
             source,
         }),
     }
+}
+
+/// What a file with this content says.
+pub(super) fn text(keys: &Keys, file: &Path, text: &str) -> Result<Layer, ConfigError> {
+    toml(keys, text, file, |line| Origin::File {
+        file: file.to_owned(),
+        line,
+    })
 }
 
 /// What the environment says: `BLIT_SECTION_KEY`, with the program's own separator.

@@ -25,6 +25,16 @@ fn five() -> (tempfile::TempDir, Vec<String>) {
     (folder, lines)
 }
 
+/// Without a flaw, and nobody signed.
+fn verified(lines: u64, first: u64) -> Verified {
+    Verified {
+        lines,
+        first,
+        signers: Vec::new(),
+        unsigned: lines,
+    }
+}
+
 /// The line that is named once the log consists of `lines`.
 fn first_broken(folder: &Path, lines: &[String]) -> u64 {
     fs::write(folder.join(CURRENT), lines.join("\n") + "\n").unwrap();
@@ -38,7 +48,7 @@ fn first_broken(folder: &Path, lines: &[String]) -> u64 {
 fn a_log_as_it_was_written_is_believed() {
     let (folder, lines) = five();
     assert_eq!(lines.len(), 5);
-    let expected = Verified { lines: 5, first: 1 };
+    let expected = verified(5, 1);
     assert_eq!(verify(folder.path()).unwrap(), expected);
     assert_eq!(verify(&folder.path().join(CURRENT)).unwrap(), expected);
 }
@@ -116,12 +126,9 @@ fn the_chain_goes_on_over_files_and_restarts() {
     let mut log = AuditLog::open(folder.path()).unwrap();
     log.append(&event("m/g")).unwrap();
     log.sync().unwrap();
-    assert_eq!(
-        verify(folder.path()).unwrap(),
-        Verified { lines: 7, first: 1 }
-    );
+    assert_eq!(verify(folder.path()).unwrap(), verified(7, 1));
     let second = verify(&folder.path().join(CURRENT)).unwrap();
-    assert_eq!(second, Verified { lines: 2, first: 6 });
+    assert_eq!(second, verified(2, 6));
     // Right after a file was closed, too.
     log.rotate(1).unwrap();
     drop(log);
@@ -163,4 +170,100 @@ fn a_name_without_end_is_cut_and_the_log_can_be_opened_again() {
         .append(&long)
         .unwrap();
     assert_eq!(verify(folder.path()).unwrap().lines, 2);
+}
+
+/// A log of two lines, a signature, and a line; and who signed.
+fn signed() -> (tempfile::TempDir, Identity, Vec<String>) {
+    let folder = tempfile::tempdir().unwrap();
+    let identity = Identity::load_or_create(&folder.path().join("state")).unwrap();
+    let mut log = AuditLog::open(folder.path()).unwrap();
+    log.append(&event("m/a")).unwrap();
+    log.append(&event("m/b")).unwrap();
+    assert_eq!(log.unsigned(), 2);
+    log.checkpoint(&identity).unwrap();
+    assert_eq!(log.unsigned(), 0);
+    log.append(&event("m/c")).unwrap();
+    let text = fs::read_to_string(folder.path().join(CURRENT)).unwrap();
+    (folder, identity, text.lines().map(str::to_owned).collect())
+}
+
+#[test]
+fn a_checkpoint_says_who_signed_what_is_before_it() {
+    let (folder, identity, lines) = signed();
+    let verified = verify(folder.path()).unwrap();
+    assert_eq!(verified.signers, [identity.id()]);
+    assert_eq!((verified.lines, verified.unsigned), (4, 1));
+    assert!(lines[2].contains(&identity.id().to_string()));
+}
+
+/// Whoever can write the file and has this program can make another chain. Not its signatures.
+#[test]
+fn a_chain_that_was_made_anew_has_no_signature() {
+    let (folder, _, lines) = signed();
+    let remade = |key: &str| {
+        let (first, sum) = line_of(1, "", &event("m/other")).unwrap();
+        let (second, sum) = line_of(2, &sum, &event("m/b")).unwrap();
+        let fields: Value = serde_json::from_str(&lines[2]).unwrap();
+        let (third, _) = line_of(
+            3,
+            &sum,
+            &AuditEvent {
+                actor: "local".to_owned(),
+                key: Some(key.to_owned()),
+                action: CHECKPOINT,
+                decision: "allow",
+                proof: Some(fields["proof"].as_str().unwrap().to_owned()),
+                ..AuditEvent::default()
+            },
+        )
+        .unwrap();
+        [first, second, third].map(|line| line.trim_end().to_owned())
+    };
+    let fields: Value = serde_json::from_str(&lines[2]).unwrap();
+    let key = fields["key"].as_str().unwrap();
+    assert_eq!(first_broken(folder.path(), &remade(key)), 3);
+}
+
+#[test]
+fn a_signature_under_another_name_is_none() {
+    let (folder, identity, mut lines) = signed();
+    let other = Identity::load_or_create(&folder.path().join("other")).unwrap();
+    // The line is otherwise as it should be.
+    let (_, before) = verify::place_of(lines[1].as_bytes()).unwrap();
+    let proof = identity
+        .sign(verify::signed_message(3, &before).as_bytes())
+        .unwrap();
+    let (line, _) = line_of(
+        3,
+        &before,
+        &AuditEvent {
+            key: Some(other.id().to_string()),
+            action: CHECKPOINT,
+            proof: Some(verify::proof_text(&proof)),
+            ..AuditEvent::default()
+        },
+    )
+    .unwrap();
+    lines.truncate(2);
+    lines.push(line.trim_end().to_owned());
+    assert_eq!(first_broken(folder.path(), &lines), 3);
+}
+
+#[test]
+fn old_files_go_and_that_is_written_down() {
+    let (folder, _) = five();
+    let mut log = AuditLog::open(folder.path()).unwrap();
+    log.rotate(1).unwrap();
+    log.append(&event("m/f")).unwrap();
+    log.remove_before(SystemTime::UNIX_EPOCH).unwrap();
+    assert_eq!(verify(folder.path()).unwrap(), verified(6, 1));
+    let later = SystemTime::now() + std::time::Duration::from_secs(60);
+    log.remove_before(later).unwrap();
+    log.sync().unwrap();
+    assert_eq!(verify(folder.path()).unwrap(), verified(2, 6));
+    let text = fs::read_to_string(folder.path().join(CURRENT)).unwrap();
+    assert!(
+        text.contains("audit.remove") && text.contains("audit-000000000005"),
+        "{text}"
+    );
 }

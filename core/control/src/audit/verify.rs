@@ -6,17 +6,23 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use data_encoding::HEXLOWER;
 use serde::Deserialize;
 
-use super::{CURRENT, HEAD, NOTHING_BEFORE, sum_of};
+use super::{CHECKPOINT, CURRENT, HEAD, NOTHING_BEFORE, sum_of};
+use crate::{NodeId, identity::Signature};
 
 /// A log without a flaw.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Verified {
     /// How many lines it has.
     pub lines: u64,
     /// The number of its first line: those before are in files that are not here.
     pub first: u64,
+    /// The machines that signed, in the order of their last signatures.
+    pub signers: Vec<NodeId>,
+    /// How many lines come after the last signature.
+    pub unsigned: u64,
 }
 
 /// Why a log is not believed.
@@ -89,7 +95,7 @@ fn files(folder: &Path) -> io::Result<Vec<PathBuf>> {
     Ok(files)
 }
 
-fn closed(folder: &Path) -> io::Result<Vec<PathBuf>> {
+pub(super) fn closed(folder: &Path) -> io::Result<Vec<PathBuf>> {
     let mut files = Vec::new();
     for entry in fs::read_dir(folder)? {
         let path = entry?.path();
@@ -126,6 +132,36 @@ struct Place {
     seq: u64,
     prev: String,
     sum: String,
+    #[serde(default)]
+    action: String,
+    #[serde(default)]
+    key: String,
+    proof: Option<String>,
+}
+
+/// What a checkpoint signs: that it is this line, and behind which.
+pub(super) fn signed_message(number: u64, before: &str) -> String {
+    format!("blit audit checkpoint\n{number} {before}\n")
+}
+
+/// Key and signature as they stand in a line.
+pub(super) fn proof_text(proof: &Signature) -> String {
+    let (key, signature) = (
+        HEXLOWER.encode(&proof.key),
+        HEXLOWER.encode(&proof.signature),
+    );
+    format!("{key} {signature}")
+}
+
+/// Who signed this checkpoint.
+fn signer_of(place: &Place) -> Option<NodeId> {
+    let (key, signature) = place.proof.as_deref()?.split_once(' ')?;
+    let proof = Signature {
+        key: HEXLOWER.decode(key.as_bytes()).ok()?,
+        signature: HEXLOWER.decode(signature.as_bytes()).ok()?,
+    };
+    let signer = proof.of(signed_message(place.seq, &place.prev).as_bytes())?;
+    (signer.to_string() == place.key).then_some(signer)
 }
 
 /// How far the lines are checked.
@@ -135,6 +171,8 @@ struct Chain {
     number: u64,
     sum: String,
     lines: u64,
+    signers: Vec<NodeId>,
+    unsigned: u64,
 }
 
 impl Chain {
@@ -173,16 +211,25 @@ impl Chain {
         if !begins && place.prev != self.sum {
             return Err("it does not belong behind the line before it".to_owned());
         }
+        self.unsigned += 1;
+        if place.action == CHECKPOINT {
+            let signer = signer_of(&place).ok_or("its signature is wrong")?;
+            self.signers.retain(|known| *known != signer);
+            self.signers.push(signer);
+            self.unsigned = 0;
+        }
         self.first.get_or_insert(place.seq);
         (self.number, self.sum) = (place.seq, place.sum);
         self.lines += 1;
         Ok(())
     }
 
-    fn end(&self) -> Verified {
+    fn end(self) -> Verified {
         Verified {
             lines: self.lines,
             first: self.first.unwrap_or(1),
+            signers: self.signers,
+            unsigned: self.unsigned,
         }
     }
 }

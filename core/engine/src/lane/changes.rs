@@ -3,11 +3,12 @@
 use std::{collections::HashMap, ops::Range};
 
 use blit_contract::{ContentHasher, Cx, Error, ErrorKind, Reader, Result};
+use blit_mover::next_data;
 use blit_wire::{DATA_BYTES_MAX, Frame, LEDGER_BLOCKS_MAX, LEDGERS_MAX, Ledger};
 use bytes::Bytes;
 use parking_lot::Mutex;
 
-use crate::{channel::Sender, mover::next_data};
+use blit_channel::Sender;
 
 /// How much is read at a time, unless a block is larger.
 const CHUNK_BYTES: u64 = 1 << 20;
@@ -200,13 +201,10 @@ impl Changes<'_> {
                 Ok(None) => return Ok(Ok(())),
                 Err(error) => return Ok(Err(error)),
             };
-            at = data.end.min(data.start + DATA_BYTES_MAX as u64);
+            at = data.end.min(data.start + DATA_BYTES_MAX);
             let piece = (data.start - start) as usize..(at - start) as usize;
-            let data = Frame::Data {
-                offset: data.start,
-                content: content.slice(piece),
-            };
-            self.frames.send(data).await?;
+            let piece = content.slice(piece);
+            self.frames.send_data(data.start, piece).await?;
         }
     }
 }

@@ -1,25 +1,25 @@
 //! The target's end of lanes.
 
-use std::sync::Arc;
+use std::{ops::Range, sync::Arc};
 
-use blit_contract::{Diff, DiffKind, Error, ErrorKind, Result, SmallFile, Stream};
+use blit_contract::{Cx, Diff, DiffKind, Error, ErrorKind, Result, SmallFile, Stream};
 use blit_wire::{Answers, Body, Carried, FileStart, Frame, Payload};
 
-use super::carried::{Feed, Pieces, carried_file, feed};
-use crate::{
-    channel::{self, Receiver},
-    target::{Needs, Prepared},
-};
+use super::pieces::{Feed, Pieces, feed};
+use crate::target::{Needs, Prepared};
+use blit_channel::{self as channel, Receiver};
 
 /// What came over a lane.
 #[derive(Debug)]
 pub(crate) enum Arrival {
-    /// A file for which this side is prepared: it may come without what is here already.
-    Changes {
+    /// A file that comes in pieces.
+    File {
+        /// The number of the piece of work.
+        item: u64,
         /// What was asked for.
         diff: Diff,
-        /// What is ready for it.
-        prepared: Prepared,
+        /// What is ready for it: then it may come without what is here already.
+        prepared: Option<Prepared>,
         /// What comes.
         pieces: Pieces,
     },
@@ -38,11 +38,17 @@ pub(crate) enum LaneReceiver {
 
 impl LaneReceiver {
     /// The lane over `stream`. What comes must answer one of `needs`.
-    pub(crate) fn new(stream: &mut Stream, as_objects: bool, needs: &Arc<Needs>) -> Result<Self> {
+    pub(crate) fn new(
+        cx: &Cx,
+        stream: &mut Stream,
+        as_objects: bool,
+        needs: &Arc<Needs>,
+    ) -> Result<Self> {
         if as_objects {
             return Ok(Self::Local(channel::receiver(stream)?));
         }
         Ok(Self::Remote(RemoteLane {
+            cx: cx.clone(),
             frames: channel::receiver(stream)?,
             needs: Arc::clone(needs),
             feed: None,
@@ -61,6 +67,7 @@ impl LaneReceiver {
 /// A lane that comes from outside the process.
 #[derive(Debug)]
 pub(crate) struct RemoteLane {
+    cx: Cx,
     frames: Receiver<Frame>,
     needs: Arc<Needs>,
     /// Where the data of the file goes that is under way.
@@ -77,9 +84,14 @@ impl RemoteLane {
                 };
             };
             match (frame, &mut self.feed) {
-                (Frame::Data { offset, content }, Some(feed)) => feed.data(offset, content).await,
+                (Frame::Data { offset, bytes }, Some(feed)) => {
+                    let range = range_of(offset, bytes);
+                    data(&self.cx, &mut self.frames, feed, range).await?;
+                }
                 (Frame::Same { offset, bytes }, Some(feed)) => {
-                    feed.same(offset..offset.saturating_add(bytes)).await;
+                    let range = range_of(offset, bytes);
+                    feed.expect(&range)?;
+                    feed.same(range).await;
                 }
                 (Frame::FileEnd(end), Some(_)) => {
                     if let Some(feed) = self.feed.take() {
@@ -100,35 +112,29 @@ impl RemoteLane {
     fn start(&mut self, start: FileStart) -> Result<Arrival> {
         let (mut diff, prepared) = self.asked(start.need, DiffKind::Content)?;
         let item = start.item;
-        let reader = match (start.entry, prepared) {
-            (Ok(entry), Some(prepared)) => {
-                must_match(&diff, &entry)?;
-                if entry.size != diff.entry.size {
-                    return Err(violation("a file of another size than was asked for"));
-                }
-                diff.entry = entry;
-                let (feed, pieces) = feed();
-                self.feed = Some(feed);
-                return Ok(Arrival::Changes {
-                    diff,
-                    prepared,
-                    pieces,
-                });
+        let entry = match start.entry {
+            Ok(entry) => entry,
+            Err(error) => {
+                return Ok(Arrival::Payload(Payload {
+                    item,
+                    reason: start.reason,
+                    body: Body::File(diff, Err(error)),
+                }));
             }
-            (Ok(entry), None) => {
-                must_match(&diff, &entry)?;
-                diff.entry = entry;
-                let (feed, reader) = carried_file(diff.entry.clone());
-                self.feed = Some(feed);
-                Ok(reader)
-            }
-            (Err(error), _) => Err(error),
         };
-        Ok(Arrival::Payload(Payload {
+        must_match(&diff, &entry)?;
+        if prepared.is_some() && entry.size != diff.entry.size {
+            return Err(violation("a file of another size than was asked for"));
+        }
+        diff.entry = entry;
+        let (feed, pieces) = feed(diff.entry.size);
+        self.feed = Some(feed);
+        Ok(Arrival::File {
             item,
-            reason: start.reason,
-            body: Body::File(diff, reader),
-        }))
+            diff,
+            prepared,
+            pieces,
+        })
     }
 
     fn payload(&mut self, frame: Frame) -> Result<Payload> {
@@ -185,6 +191,62 @@ impl RemoteLane {
             None => Err(violation("an answer to what was not asked")),
         }
     }
+}
+
+/// Takes the bytes that follow a frame.
+async fn data(
+    cx: &Cx,
+    frames: &mut Receiver<Frame>,
+    feed: &mut Feed,
+    range: Range<u64>,
+) -> Result<()> {
+    feed.expect(&range)?;
+    if let Some(inlet) = feed.inlet().await
+        && let Some(lease) = frames.lease(range.end - range.start).await?
+    {
+        let placed = inlet.take(cx, lease, range.clone()).await?;
+        let settled = frames.settle(placed.witness).await;
+        return match placed.failed.or(only_corrupt(settled)?) {
+            Some(error) => {
+                feed.spoil(error);
+                Ok(())
+            }
+            None => {
+                feed.placed(range).await;
+                Ok(())
+            }
+        };
+    }
+    let mut at = range.start;
+    while at < range.end {
+        let received = frames.recv_bytes(range.end - at).await;
+        let content = match received {
+            // All that belongs behind this frame came in one chunk, which is dropped.
+            Err(error) if error.kind() == ErrorKind::Corrupt && at == range.start => {
+                feed.spoil(error);
+                return Ok(());
+            }
+            received => received?,
+        };
+        let size = content.len() as u64;
+        feed.data(at, content).await;
+        at += size;
+    }
+    Ok(())
+}
+
+/// The error of a chunk that was not what its sender saw leave; any other ends the lane.
+fn only_corrupt(settled: Result<()>) -> Result<Option<Error>> {
+    match settled {
+        Ok(()) => Ok(None),
+        Err(error) if error.kind() == ErrorKind::Corrupt => Ok(Some(error)),
+        Err(error) => Err(error),
+    }
+}
+
+/// The decoder has checked that it is one.
+fn range_of(offset: u64, bytes: u64) -> Range<u64> {
+    offset..offset.saturating_add(bytes)
 }
 
 fn to_file(diff: &Diff, carried: Carried) -> Result<SmallFile> {

@@ -1,18 +1,18 @@
 //! The source's end of lanes.
 
-use std::sync::Arc;
+use std::{ops::Range, sync::Arc};
 
 use blit_contract::{
-    Attributes, Connection, ContentHasher, Cx, Diff, Reader, Result, SmallFile, StreamKind,
+    Attributes, Connection, ContentHasher, Cx, Diff, History, Method, Reader, Result, SmallFile,
+    StreamKind,
 };
+use blit_mover::{Outlet, next_data};
 use blit_wire::{Answers, Body, Carried, DATA_BYTES_MAX, FileSeal, FileStart, Frame, Payload};
 use tokio::sync::{Mutex, mpsc};
 
 use super::changes::{self, Known, Ledgers};
-use crate::{
-    channel::{self, Sender},
-    mover::next_data,
-};
+use crate::session::Session;
+use blit_channel::{self as channel, Sender};
 
 /// Answers of about so many bytes share a frame.
 const ANSWERS_BYTES: usize = 2 << 20;
@@ -31,7 +31,7 @@ impl Lanes {
         cx: &Cx,
         connection: &dyn Connection,
         count: u32,
-        (with_xattrs, ledgers): (bool, &Arc<Ledgers>),
+        shared: &Arc<Shared>,
     ) -> Result<Self> {
         let (give_back, free) = mpsc::channel(count.max(1) as usize);
         // Side by side: each may take some round trips.
@@ -42,8 +42,7 @@ impl Lanes {
             } else {
                 LaneSender::Remote(RemoteLane {
                     frames: channel::sender(&mut stream, false)?,
-                    with_xattrs,
-                    ledgers: Arc::clone(ledgers),
+                    shared: Arc::clone(shared),
                 })
             };
             drop(give_back.try_send(lane));
@@ -90,7 +89,8 @@ impl LaneSender {
     async fn send(&mut self, cx: &Cx, payload: Payload) -> Result<()> {
         match self {
             Self::Local(sender) => sender.send_object(payload).await,
-            Self::Remote(lane) => lane.send(cx, payload).await,
+            // Apart, so that what serves a copy inside the process stays small.
+            Self::Remote(lane) => Box::pin(lane.send(cx, payload)).await,
         }
     }
 
@@ -103,11 +103,22 @@ impl LaneSender {
 }
 
 /// A lane that leaves the process.
-#[derive(Debug)]
 pub(crate) struct RemoteLane {
     frames: Sender<Frame>,
-    with_xattrs: bool,
-    ledgers: Arc<Ledgers>,
+    shared: Arc<Shared>,
+}
+
+/// What all lanes of a session need.
+pub(crate) struct Shared {
+    pub(crate) session: Arc<Session>,
+    pub(crate) history: Arc<dyn History>,
+    pub(crate) ledgers: Ledgers,
+}
+
+impl std::fmt::Debug for RemoteLane {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_tuple("RemoteLane").field(&self.frames).finish()
+    }
 }
 
 impl RemoteLane {
@@ -129,7 +140,7 @@ impl RemoteLane {
                 self.frames.send(frame).await
             }
             Body::File(diff, reader) => {
-                let ledger = self.ledgers.take(diff.id);
+                let ledger = self.shared.ledgers.take(diff.id);
                 let (reader, entry) = match reader {
                     Ok(reader) => (Some(reader), Ok(diff.entry)),
                     Err(error) => (None, Err(error)),
@@ -143,7 +154,7 @@ impl RemoteLane {
                 };
                 self.frames.send(Frame::FileStart(start)).await?;
                 match reader {
-                    Some(reader) => self.file(cx, &*reader, size, ledger).await,
+                    Some(reader) => self.file(cx, item, &*reader, (size, ledger)).await,
                     None => Ok(()),
                 }
             }
@@ -164,7 +175,7 @@ impl RemoteLane {
         let mut batch = Vec::new();
         let mut bytes = 0;
         for (diff, answer) in answers {
-            self.ledgers.take(diff.id);
+            self.shared.ledgers.take(diff.id);
             let answer = answer.map(|file| Carried {
                 entry: file.entry,
                 attributes: file.attributes,
@@ -198,30 +209,45 @@ impl RemoteLane {
     async fn file(
         &mut self,
         cx: &Cx,
+        item: u64,
         reader: &dyn Reader,
-        size: u64,
-        ledger: Option<Known>,
+        (size, ledger): (u64, Option<Known>),
     ) -> Result<()> {
+        let started = self.shared.session.clock.now();
         let sent = match ledger {
             None => self.content(cx, reader, size).await?,
-            Some(ledger) => changes::send(&mut self.frames, cx, reader, size, &ledger).await?,
+            Some(ledger) => {
+                let sent = changes::send(&mut self.frames, cx, reader, size, &ledger).await?;
+                sent.map(|digest| (digest, None))
+            }
         };
         let end = match sent {
-            Ok(digest) => seal(reader, digest, self.with_xattrs).await,
+            Ok((digest, method)) => {
+                if let Some(method) = method {
+                    let measured = (1, size as usize);
+                    self.shared.session.observe(item, method, measured, started);
+                }
+                let with_xattrs = self.shared.session.options.preserve.xattrs;
+                seal(reader, digest, with_xattrs).await
+            }
             Err(error) => Err(error),
         };
         self.frames.send(Frame::FileEnd(end)).await
     }
 
-    /// Sends the data of a file, whose holes are left out: while one piece is sent the next is read.
-    /// The inner error is the reader's, and only the file's.
+    /// Sends the data of a file, whose holes are left out. The inner error is the reader's, and only the
+    /// file's.
     async fn content(
         &mut self,
         cx: &Cx,
         reader: &dyn Reader,
         size: u64,
-    ) -> Result<Result<[u8; 32]>> {
-        const STEP: u64 = DATA_BYTES_MAX as u64;
+    ) -> Result<Result<([u8; 32], Option<Method>)>> {
+        let outlet = match self.frames.lends() {
+            Some(_) => Outlet::of(reader, &*self.shared.history).await?,
+            None => None,
+        };
+        let by_kernel = || outlet.as_ref().filter(|outlet| !outlet.is_refused());
         let mut hasher = ContentHasher::default();
         let mut at = 0;
         loop {
@@ -231,30 +257,78 @@ impl RemoteLane {
                 Err(error) => return Ok(Err(error)),
             };
             hasher.skip(data.start - at);
-            at = data.start;
-            let mut ahead = reader.read(at..data.end.min(at + STEP)).await;
-            loop {
-                cx.check()?;
-                let content = match ahead {
-                    Ok(content) => content,
-                    Err(error) => return Ok(Err(error)),
-                };
-                hasher.update(&content);
-                let offset = at;
-                at += content.len() as u64;
-                let send = self.frames.send(Frame::Data { offset, content });
-                if at >= data.end {
-                    send.await?;
-                    break;
-                }
-                let read = reader.read(at..data.end.min(at + STEP));
-                let (sent, read) = futures_util::future::join(send, read).await;
-                sent?;
-                ahead = read;
-            }
+            at = data.end;
+            let sent = match by_kernel() {
+                Some(outlet) => self.lend(cx, outlet, data, hasher).await?,
+                None => self.pump(cx, reader, data, hasher).await?,
+            };
+            hasher = match sent {
+                Ok(hasher) => hasher,
+                Err(error) => return Ok(Err(error)),
+            };
         }
         hasher.skip(size - at);
-        Ok(Ok(hasher.finish()))
+        let method = match by_kernel() {
+            Some(_) => Method::Sendfile,
+            None => Method::Pump,
+        };
+        Ok(Ok((hasher.finish(), Some(method))))
+    }
+
+    /// Sends a run of data inside the kernel.
+    async fn lend(
+        &mut self,
+        cx: &Cx,
+        outlet: &Outlet,
+        data: Range<u64>,
+        mut hasher: ContentHasher,
+    ) -> Result<Result<ContentHasher>> {
+        let step = self.frames.lends().unwrap_or(DATA_BYTES_MAX);
+        let mut at = data.start;
+        while at < data.end {
+            cx.check()?;
+            let piece = at..data.end.min(at + step.min(DATA_BYTES_MAX));
+            let lease = self.frames.lease(at, piece.end - piece.start).await?;
+            at = piece.end;
+            let left = outlet.send(cx, lease, piece, hasher).await?;
+            self.frames.settle(left.witness).await?;
+            hasher = left.hasher;
+            if let Some(error) = left.failed {
+                return Ok(Err(error));
+            }
+        }
+        Ok(Ok(hasher))
+    }
+
+    /// Sends a run of data through memory: while one piece is sent the next is read.
+    async fn pump(
+        &mut self,
+        cx: &Cx,
+        reader: &dyn Reader,
+        data: Range<u64>,
+        mut hasher: ContentHasher,
+    ) -> Result<Result<ContentHasher>> {
+        let mut at = data.start;
+        let piece = |at: u64| at..data.end.min(at + DATA_BYTES_MAX);
+        let mut ahead = reader.read(piece(at)).await;
+        loop {
+            cx.check()?;
+            let content = match ahead {
+                Ok(content) => content,
+                Err(error) => return Ok(Err(error)),
+            };
+            hasher.update(&content);
+            let offset = at;
+            at += content.len() as u64;
+            let send = self.frames.send_data(offset, content);
+            if at >= data.end {
+                send.await?;
+                return Ok(Ok(hasher));
+            }
+            let (sent, read) = futures_util::future::join(send, reader.read(piece(at))).await;
+            sent?;
+            ahead = read;
+        }
     }
 }
 

@@ -3,17 +3,18 @@
 use std::{sync::Arc, time::Duration};
 
 use blit_contract::{
-    Cancel, Cx, DeletionPlan, Entry, Error, Event, History, Peer, Planner, Problem, RelPath,
-    Result, Side,
+    Cancel, Cx, DeletionPlan, Entry, Error, ErrorKind, Event, History, Peer, Planner, Problem,
+    RelPath, Result, Side,
 };
 use blit_wire::{
     Figures, LaneWishes, Place, Reply, Report, Request, Role, Rules, SessionRequest, Stop, Top,
 };
-use tokio::sync::mpsc;
+use tokio::{sync::mpsc, time::timeout};
 
 use super::request::{Asking, hung_up, unexpected};
 use crate::{
-    Confirm, Doomed, Half, HalfRole, Options, Progress, progress::Told, session::run_half,
+    Confirm, Doomed, Half, HalfRole, Options, Progress, lane::is_violation, progress::Told,
+    session::run_half,
 };
 
 /// How long the daemon may take to say how it ended, once this side has.
@@ -69,6 +70,7 @@ pub async fn run_remote(job: RemoteJob) -> Report {
                 },
                 figures: Figures::default(),
             };
+            let ending = job.cancel.child();
             let half = Half {
                 role: job.role,
                 planner: job.planner,
@@ -79,9 +81,12 @@ pub async fn run_remote(job: RemoteJob) -> Report {
                 history: job.history,
                 events: job.events,
                 progress: job.progress,
-                cancel: job.cancel,
+                cancel: ending.clone(),
             };
-            both(half, listener, remote_side).await
+            let (report, theirs) = both(half, listener, &ending).await;
+            // That this side was stopped for the daemon's sake is no wish of the user.
+            let is_wished = job.cancel.is_cancelled();
+            join(report, theirs, remote_side, is_wished)
         }
         Err(error) => stopped(remote_side, error),
     }
@@ -117,28 +122,62 @@ pub(super) fn stopped(side: Side, error: Error) -> Report {
     report
 }
 
-/// Plays the one role and listens to the other, until both have ended.
-async fn both(half: Half, mut listener: Listener, remote_side: Side) -> Report {
+/// Plays the one role and listens to the other, until both have ended: `ending` ends the one when there is
+/// nothing more to hear of the other.
+async fn both(half: Half, mut listener: Listener, ending: &Cancel) -> (Report, Result<Report>) {
     let playing = run_half(half);
     let listening = listener.listen();
     tokio::pin!(playing, listening);
-    let (mut report, theirs) = tokio::select! {
+    tokio::select! {
         ours = &mut playing => {
+            if let Some(Stop::Failed(problem)) = &ours.stop
+                && is_violation(&problem.error)
+            {
+                return (ours, Err(hung_up()));
+            }
             // The daemon learns of this side's end by the connection, and then ends too.
-            let waited = tokio::time::timeout(REPORT_WAIT, listening).await;
+            let waited = timeout(REPORT_WAIT, listening).await;
             (ours, waited.unwrap_or_else(|_| Err(hung_up())))
         }
-        theirs = &mut listening => (playing.await, theirs),
-    };
-    match theirs {
-        Ok(theirs) => report.merge(theirs),
-        Err(error) if report.stop.is_none() => {
-            // This side came to its end; whether the other did is not known.
-            report.stop = stopped(remote_side, error).stop;
+        theirs = &mut listening => match theirs {
+            Ok(theirs) => {
+                // There is nothing left for this side to wait for.
+                if let Ok(ours) = timeout(REPORT_WAIT, &mut playing).await {
+                    return (ours, Ok(theirs));
+                }
+                ending.cancel();
+                (playing.await, Err(ended_early()))
+            }
+            Err(error) => {
+                ending.cancel();
+                (playing.await, Err(error))
+            }
         }
-        Err(_) => {}
     }
-    report
+}
+
+fn ended_early() -> Error {
+    Error::new(ErrorKind::Unreachable, "ask").because("the peer ended before this side was through")
+}
+
+/// How both sides ended.
+fn join(mut ours: Report, theirs: Result<Report>, side: Side, is_wished: bool) -> Report {
+    match theirs {
+        Ok(theirs) => ours.merge(theirs),
+        Err(error) => {
+            // Without a reason of its own this side came to its end; whether the other did is not known.
+            let is_no_reason = match &ours.stop {
+                None => true,
+                Some(Stop::Cancelled) => !is_wished,
+                // The daemon may say why it went.
+                Some(stop) => stop.is_lost_peer() && error.kind() != ErrorKind::Unreachable,
+            };
+            if is_no_reason {
+                ours.stop = stopped(side, error).stop;
+            }
+        }
+    }
+    ours
 }
 
 /// Hears what the daemon tells of its side.

@@ -21,7 +21,9 @@ use super::{
     client::{Listener, REPORT_WAIT, stopped},
     request::{Asking, unexpected},
 };
-use crate::{Confirm, Options, Progress, channel, progress::Told};
+use blit_channel as channel;
+
+use crate::{Confirm, Options, Progress, progress::Told};
 
 /// How much is passed on at a time.
 const PIECE_BYTES_MAX: usize = 1 << 20;
@@ -228,7 +230,7 @@ impl Wire {
                 return Err(Error::new(ErrorKind::Unreachable, "relay")
                     .because("the source hung up before it began"));
             };
-            frames.push(&bytes);
+            frames.push(bytes.clone());
             send(to, Chunk::Bytes(bytes)).await?;
             while let Some(frame) = frames.next_message().map_err(channel::broken)? {
                 if let Message::Open(open) = Message::from_frame(frame).map_err(channel::broken)? {

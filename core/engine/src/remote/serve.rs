@@ -95,7 +95,11 @@ impl Playing {
                 gone = asked.requests.recv() => {
                     // Nothing is due from the client but answers: it is gone, or breaks the protocol.
                     self.cancel.cancel();
-                    return Err(gone.err().unwrap_or_else(hung_up));
+                    return Err(match gone {
+                        Ok(Some(_)) => unexpected(),
+                        Ok(None) => hung_up(),
+                        Err(error) => error,
+                    });
                 }
             }
         }

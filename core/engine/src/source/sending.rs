@@ -10,13 +10,12 @@ use std::{
 };
 
 use blit_contract::{
-    Diff, Error, ErrorKind, ReadItem, ReadOptions, Reader, RelPath, Result, SmallFile, Time, Work,
-    WorkItem,
+    Diff, Entry, Error, ErrorKind, ReadItem, ReadOptions, Reader, RelPath, Result, Select,
+    Selection, SmallFile, Time, Work, WorkItem,
 };
 use blit_wire::{Body, Payload, RangePart};
 use parking_lot::Mutex;
 
-use super::listing::source_path;
 use blit_clock::Paced;
 
 use crate::{Source, digest, lane::Lanes, session::Session};
@@ -33,6 +32,8 @@ pub(super) struct Reading {
     pub(super) lanes: Lanes,
     /// The target is in another process: what leaves is paced here, and otherwise where it arrives.
     pub(super) leaves: bool,
+    /// The mount of the source directory.
+    pub(super) mount: u64,
     pub(super) open_files: Mutex<HashMap<RelPath, Arc<Shared>>>,
 }
 
@@ -208,9 +209,24 @@ impl Reading {
             return Err(Error::new(ErrorKind::Changed, "read")
                 .because(format!("it is a {} now", entry.kind.word())));
         }
+        if self.leaves && !self.takes(diff, &entry) {
+            return Err(Error::new(ErrorKind::Changed, "read").because("it is left out now"));
+        }
         entry.name = diff.entry.name.clone();
         diff.entry = entry;
         Ok(())
+    }
+
+    /// Whether the rules still take what the entry has become. The target says when to look again, and
+    /// must not get by it what it was not offered.
+    fn takes(&self, diff: &Diff, found: &Entry) -> bool {
+        let is_near = !self.session.options.one_file_system
+            || found.is_directory()
+            || found.identity.mount == self.mount;
+        let parent = self.path(diff).parent().cloned().unwrap_or_default();
+        let select = self.session.options.select.as_ref();
+        let skips = |select: &Arc<dyn Select>| select.select(&parent, found) == Selection::Skip;
+        is_near && !select.is_some_and(skips)
     }
 
     /// Waits until the last change of each is so old that a later one would show.
@@ -227,7 +243,7 @@ impl Reading {
     }
 
     fn path(&self, diff: &Diff) -> RelPath {
-        source_path(&self.source.top, &diff.path)
+        self.source.top.source_path(&diff.path)
     }
 }
 
@@ -242,6 +258,15 @@ fn left_to_settle(wall: Time, changed: Time) -> Option<Duration> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_clock_that_jumps_makes_nobody_wait() {
+        for years in [1, 50, 10_000] {
+            let far = Time::new(years * 31_556_952, 0);
+            assert_eq!(left_to_settle(Time::new(0, 0), far), None, "back");
+            assert_eq!(left_to_settle(far, Time::new(0, 0)), None, "forth");
+        }
+    }
 
     #[test]
     fn only_a_file_changed_just_now_is_waited_for() {

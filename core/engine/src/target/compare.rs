@@ -1,12 +1,14 @@
 //! Compares the source's listing with the target's tree, directory by directory, as both arrive.
 
+mod extras;
+
 use std::{
     collections::{HashMap, VecDeque},
     sync::Arc,
 };
 
 use blit_contract::{
-    Diff, EndState, Entry, EntryBatch, Error, ErrorKind, Item, ItemOp, ListOptions, RelPath,
+    Diff, EndState, Entry, EntryBatch, Error, ErrorKind, Item, ItemOp, ListOptions, Name, RelPath,
     Replace, Result, Side,
 };
 use blit_wire::{Open, Verb};
@@ -16,12 +18,12 @@ use super::{
     Site,
     actions::{Action, Actions},
     cursor::Cursor,
-    delete::{DeletionList, all_of},
+    delete::DeletionList,
     judge::{self, Verdict, judge},
     links::Link,
     waiting::{Known, Waiting},
 };
-use crate::UNCARRIED;
+use crate::{UNCARRIED, lane::broken};
 use blit_spool::Spool;
 
 /// How many batches of the listing are looked at ahead, so that the target's directories are read in
@@ -69,7 +71,11 @@ struct Directory {
     /// Its metadata was asked for: it will be finished when that comes.
     is_asked: bool,
     is_touched: bool,
+    /// What is in it is not looked at.
+    is_left: bool,
     cursor: Option<Cursor>,
+    /// The last entry that was listed in it.
+    last: Option<Name>,
 }
 
 impl From<Known> for Directory {
@@ -79,7 +85,9 @@ impl From<Known> for Directory {
             is_fresh: known.is_fresh,
             is_asked: known.is_asked,
             is_touched: false,
+            is_left: known.is_left,
             cursor: None,
+            last: None,
         }
     }
 }
@@ -140,7 +148,9 @@ impl Comparer {
             is_fresh,
             is_asked,
             is_touched: false,
+            is_left: false,
             cursor: None,
+            last: None,
         };
         self.open.insert(RelPath::ROOT, directory);
         self.compared.actions.take(&self.site, actions).await
@@ -181,6 +191,7 @@ impl Comparer {
             if let Some(directory) = self.open.get_mut(&batch.directory)
                 && directory.cursor.is_none()
                 && !directory.is_fresh
+                && !directory.is_left
             {
                 directory.cursor = Some(Cursor::open(&self.site, batch.directory.clone()));
             }
@@ -189,13 +200,16 @@ impl Comparer {
     }
 
     async fn compare(&mut self, batch: EntryBatch) -> Result<()> {
-        let path = batch.directory;
-        // A directory whose parent could not be made, or is left alone, is left alone too.
+        let path = batch.directory.clone();
         let open = self.open.remove(&path);
         let waiting = || Ok(self.waiting.take(&path)?.map(Directory::from));
         let Some(mut directory) = open.map_or_else(waiting, |it| Ok(Some(it)))? else {
-            return Ok(());
+            return nothing_in(&batch);
         };
+        directory.must_go_on(&batch)?;
+        if directory.is_left {
+            return self.leave(batch, directory);
+        }
         let mut cursor = match directory.cursor.take() {
             Some(cursor) => cursor,
             None if directory.is_fresh || (self.root_is_named && path.is_root()) => Cursor::empty(),
@@ -232,6 +246,18 @@ impl Comparer {
         self.compared.actions.take(&self.site, actions).await
     }
 
+    /// What is in a directory that is left alone is left alone, too.
+    fn leave(&mut self, batch: EntryBatch, directory: Directory) -> Result<()> {
+        for entry in batch.entries.iter().filter(|entry| entry.is_directory()) {
+            self.waiting
+                .push(&batch.directory, &entry.name, Known::left())?;
+        }
+        if !batch.last {
+            self.open.insert(batch.directory, directory);
+        }
+        Ok(())
+    }
+
     /// Compares one entry.
     async fn entry(
         &mut self,
@@ -255,7 +281,7 @@ impl Comparer {
             // With all that the target has at its name, whatever that is.
             let item = Item::new(ItemOp::Skip, path, source.size, "outside the limits");
             self.site.session.end(EndState::Skipped, item).await;
-            return Ok(());
+            return self.leave_directory(directory, &source);
         }
         let verdict = match &target {
             None => Verdict::Replace("new"),
@@ -317,11 +343,13 @@ impl Comparer {
                 self.site.session.end(EndState::Unchanged, item).await;
             }
             Verdict::Skip(reason) => {
-                let item = Item::new(ItemOp::Skip, path, 0, reason);
+                let item = Item::new(ItemOp::Skip, path.clone(), 0, reason);
                 self.site.session.end(EndState::Skipped, item).await;
-                return Ok(());
+                return self.leave_directory(path.parent().unwrap_or(&RelPath::ROOT), &source);
             }
-            Verdict::Conflict => return Ok(()),
+            Verdict::Conflict => {
+                return self.leave_directory(path.parent().unwrap_or(&RelPath::ROOT), &source);
+            }
         }
         self.site.settle(&path, &source)?;
         let (Some(parent), Some(name)) = (path.parent(), path.name()) else {
@@ -332,8 +360,17 @@ impl Comparer {
             entry: (!is_asked).then_some(source),
             is_fresh: !is_there,
             is_asked,
+            is_left: false,
         };
         self.waiting.push(parent, name, known)
+    }
+
+    /// Nothing is done about what the source lists in it.
+    fn leave_directory(&mut self, parent: &RelPath, entry: &Entry) -> Result<()> {
+        match entry.is_directory() {
+            true => self.waiting.push(parent, &entry.name, Known::left()),
+            false => Ok(()),
+        }
     }
 
     async fn other(
@@ -374,92 +411,11 @@ impl Comparer {
         Ok(())
     }
 
-    /// Notes what the target has and the source lacks. Answers whether anything of it will go.
-    async fn extras(&mut self, directory: &RelPath, extras: Vec<Entry>) -> Result<bool> {
-        let mut any = false;
-        if !self.wants_extras {
-            return Ok(any);
-        }
-        for extra in extras {
-            let path = directory.join(extra.name.clone());
-            if self.must_stay(directory, &extra) {
-                continue;
-            }
-            any = true;
-            self.doom(&path, &extra).await?;
-        }
-        Ok(any)
-    }
-
-    /// Puts an entry, and everything beneath it, on the list of deletions.
-    async fn doom(&mut self, path: &RelPath, entry: &Entry) -> Result<()> {
-        let site = Arc::clone(&self.site);
-        self.compared.doomed.push(&site, path, entry)?;
-        if !entry.is_directory() {
-            return Ok(());
-        }
-        let mut listing = all_of(&site, path);
-        while let Some(batch) = listing.next().await {
-            let batch = batch?;
-            for problem in batch.problems {
-                site.session.scan_problem(Side::Target, problem).await;
-            }
-            for entry in batch.entries {
-                let at = batch.directory.join(entry.name.clone());
-                if self.must_stay(&batch.directory, &entry) {
-                    self.compared.doomed.keep(&at, path);
-                } else {
-                    self.compared.doomed.push(&site, &at, &entry)?;
-                }
-            }
-        }
-        Ok(())
-    }
-
-    /// Whether something may take the place of a directory with all that is in it; if so, that is
-    /// counted among what goes. What a filter leaves out, or is mounted, must not go with it.
-    async fn may_go_whole(
-        &mut self,
-        directory: &RelPath,
-        path: &RelPath,
-        entry: &Entry,
-    ) -> Result<bool> {
-        if self.site.session.options.verb == Verb::Check {
-            return Ok(true);
-        }
-        if self.must_stay(directory, entry) {
-            return Ok(false);
-        }
-        let site = Arc::clone(&self.site);
-        let (mut entries, mut bytes) = (0, 0);
-        let mut listing = all_of(&site, path);
-        while let Some(batch) = listing.next().await {
-            let batch = batch?;
-            for problem in batch.problems {
-                site.session.scan_problem(Side::Target, problem).await;
-            }
-            for entry in batch.entries {
-                if self.must_stay(&batch.directory, &entry) {
-                    return Ok(false);
-                }
-                entries += 1;
-                bytes += entry.size;
-            }
-        }
-        self.compared.doomed.count_only(&site, entries, bytes);
-        Ok(true)
-    }
-
     /// Brings an entry to a bad end because of what is in its place.
     async fn refuse(&self, path: &RelPath, why: &str) -> Result<()> {
         let error = Error::new(ErrorKind::Conflict, "replace").at(path);
         self.site.problem(path, error.because(why), 0).await;
         Ok(())
-    }
-
-    /// Whether an entry is not deleted, whatever the source has: another mount, or left out by a filter.
-    fn must_stay(&self, directory: &RelPath, entry: &Entry) -> bool {
-        self.compared.doomed.is_elsewhere(entry) || self.is_protected(directory, entry)
     }
 
     /// Whether the source lists an entry only so that the target knows that it is there.
@@ -471,6 +427,35 @@ impl Comparer {
         let select = self.site.session.options.select.as_ref();
         select
             .is_some_and(|select| select.select(directory, entry) == blit_contract::Selection::Skip)
+    }
+}
+
+impl Directory {
+    /// What is listed in a directory comes in the order of names, each of them once: only then it is found,
+    /// and nothing is taken for extra that the source has.
+    fn must_go_on(&mut self, batch: &EntryBatch) -> Result<()> {
+        let names = batch.entries.iter().map(|entry| &entry.name);
+        let mut last = self.last.as_ref();
+        for name in names {
+            if last.is_some_and(|last| last >= name) {
+                let what = match last == Some(name) {
+                    true => "an entry twice",
+                    false => "entries out of their order",
+                };
+                return Err(broken(what).at(&batch.directory.join(name.clone())));
+            }
+            last = Some(name);
+        }
+        self.last = last.filter(|_| !batch.last).cloned();
+        Ok(())
+    }
+}
+
+/// The listing named no such directory, or has said that it was at its end.
+fn nothing_in(batch: &EntryBatch) -> Result<()> {
+    match batch.entries.is_empty() {
+        true => Ok(()),
+        false => Err(broken("entries of a directory that is not open").at(&batch.directory)),
     }
 }
 

@@ -22,7 +22,7 @@ use crate::session::joined;
 /// How much is read at a time, unless a block is larger.
 const CHUNK_BYTES: u64 = 1 << 20;
 
-/// A large file that is about to come.
+/// What is ready for a file that comes over a lane.
 #[derive(Debug)]
 pub(crate) struct Prepared {
     pub(super) writer: Box<dyn Writer>,
@@ -32,7 +32,7 @@ pub(crate) struct Prepared {
     /// Whether the writer holds what an earlier session left.
     pub(super) has_kept: bool,
     /// Only so many ledgers may be on their way.
-    _place: OwnedSemaphorePermit,
+    _place: Option<OwnedSemaphorePermit>,
 }
 
 /// The blocks that the ledger of a file has.
@@ -135,7 +135,7 @@ async fn ask(site: &Site, mut diff: Diff, place: OwnedSemaphorePermit) -> Result
         old: old(site, &diff).await,
         blocks: Blocks::of(diff.entry.size),
         has_kept,
-        _place: place,
+        _place: Some(place),
     };
     prepared.tell(site, diff.id).await?;
     site.needs.ask_prepared(diff, Some(prepared)).await
@@ -158,6 +158,19 @@ async fn old(site: &Site, diff: &Diff) -> Option<Box<dyn Reader>> {
 }
 
 impl Prepared {
+    /// Ready for a file of which nothing is here, or nothing that counts.
+    pub(super) async fn for_all_of_it(site: &Site, diff: &Diff) -> Result<Self> {
+        let options = WriteOptions::new(site.policy, diff.entry.clone(), diff.replace.clone());
+        let opened = site.store.open_write(&site.session.cx, &diff.path, options);
+        Ok(Self {
+            writer: opened.await?,
+            old: None,
+            blocks: Blocks::of(diff.entry.size),
+            has_kept: false,
+            _place: None,
+        })
+    }
+
     /// Tells the source the blocks that are here.
     async fn tell(&mut self, site: &Site, need: u64) -> Result<()> {
         let step = self.blocks.block_bytes.max(CHUNK_BYTES);

@@ -1,6 +1,6 @@
 //! Takes what crosses the lanes, and stages it.
 
-mod changes;
+mod growing;
 mod ranges;
 
 use std::sync::Arc;
@@ -9,6 +9,7 @@ use blit_contract::{
     ContentHasher, Diff, DiffKind, EndState, Entry, Error, ErrorKind, Item, ItemOp, MetaOp, Method,
     ReadItem, ReadOptions, Reader, RelPath, Replace, Result, Side, SmallFile, WriteOptions,
 };
+use blit_mover::{Step, Transform};
 use blit_wire::{Body, Verb};
 use tokio::{
     sync::{Semaphore, mpsc},
@@ -24,8 +25,7 @@ use super::{
 };
 use crate::{
     digest,
-    lane::{Arrival, LaneReceiver},
-    mover::{Step, Transform},
+    lane::{Arrival, LaneReceiver, is_violation},
     session::joined,
 };
 
@@ -61,7 +61,7 @@ impl Receiving {
     /// Takes payloads until the lane ends.
     pub(super) async fn run(self, mut lane: LaneReceiver) -> Result<()> {
         let mut writers = JoinSet::new();
-        while let Some(arrival) = lane.recv().await? {
+        while let Some(arrival) = next(&mut lane, &mut writers).await? {
             let place = Arc::clone(&self.places)
                 .acquire_owned()
                 .await
@@ -72,14 +72,26 @@ impl Receiving {
                 drop(place);
                 done
             });
-            while let Some(ended) = writers.try_join_next() {
-                joined(ended)?;
-            }
         }
         while let Some(ended) = writers.join_next().await {
             joined(ended)?;
         }
         Ok(())
+    }
+}
+
+/// What comes next, unless a writer fails before: nothing may come after that.
+async fn next(
+    lane: &mut LaneReceiver,
+    writers: &mut JoinSet<Result<()>>,
+) -> Result<Option<Arrival>> {
+    let receiving = lane.recv();
+    tokio::pin!(receiving);
+    loop {
+        tokio::select! {
+            arrival = &mut receiving => return arrival,
+            Some(ended) = writers.join_next() => joined(ended)?,
+        }
     }
 }
 
@@ -93,12 +105,15 @@ struct Taker {
 impl Taker {
     async fn arrive(&self, arrival: Arrival) -> Result<()> {
         match arrival {
-            Arrival::Changes {
+            Arrival::File {
+                item,
                 diff,
                 prepared,
                 pieces,
             } => {
-                let staged = changes::take(&self.site, &diff, prepared, pieces).await;
+                // Apart, so that what is spawned for everything else stays small.
+                let taking = growing::take(&self.site, item, &diff, prepared, pieces);
+                let staged = Box::pin(taking).await;
                 self.hand_on(diff, staged).await
             }
             Arrival::Payload(payload) => self.take(payload.item, payload.body).await,
@@ -243,6 +258,9 @@ impl Taker {
 
     /// An entry that could not be had: once more, or to its bad end.
     async fn failed(&self, side: Side, mut diff: Diff, error: Error) -> Result<()> {
+        if is_violation(&error) {
+            return Err(error.at(&diff.path));
+        }
         if may_retry(error.kind(), &diff) {
             diff.attempt += 1;
             return self.site.needs.ask_instead(diff).await;
@@ -443,12 +461,13 @@ fn side_of(error: &Error) -> Side {
     }
 }
 
-/// Whether `now` is what was `found`, but for its number of names.
+/// Whether `now` is what was `found`, but for its names. What is kept in a backup has as many as before:
+/// one of them was moved there.
 fn has_other_names(found: &Entry, now: &Entry) -> bool {
     let mut as_found = now.clone();
     as_found.identity.links = found.identity.links;
     as_found.identity.changed = found.identity.changed;
-    as_found == *found && now.identity.links != found.identity.links
+    as_found == *found && found.identity.links.max(now.identity.links) > 1
 }
 
 /// What the target's scan saw at the name.

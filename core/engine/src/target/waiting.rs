@@ -12,6 +12,20 @@ pub(super) struct Known {
     pub(super) entry: Option<Entry>,
     pub(super) is_fresh: bool,
     pub(super) is_asked: bool,
+    /// Nothing is done about what is in it.
+    pub(super) is_left: bool,
+}
+
+impl Known {
+    /// Of a directory that is left alone, with all that is in it.
+    pub(super) fn left() -> Self {
+        Self {
+            entry: None,
+            is_fresh: false,
+            is_asked: false,
+            is_left: true,
+        }
+    }
 }
 
 /// The directories that wait, by the directory in which they are.
@@ -35,6 +49,7 @@ struct Siblings {
 const FRESH: u8 = 1;
 const ASKED: u8 = 2;
 const TAKEN: u8 = 4;
+const LEFT: u8 = 8;
 
 impl Waiting {
     /// Keeps what is known of the directory `name` in `parent`.
@@ -70,7 +85,11 @@ impl Siblings {
         self.is_unsorted |= last.is_some_and(|last| last >= name.as_bytes());
         self.starts.push(self.records.len());
         self.left += 1;
-        let flags = [(known.is_fresh, FRESH), (known.is_asked, ASKED)];
+        let flags = [
+            (known.is_fresh, FRESH),
+            (known.is_asked, ASKED),
+            (known.is_left, LEFT),
+        ];
         let flags = flags.iter().filter(|(is_set, _)| *is_set);
         // A name has at most 255 bytes.
         self.records.push(name.as_bytes().len() as u8);
@@ -101,6 +120,7 @@ impl Siblings {
             entry,
             is_fresh: flags & FRESH != 0,
             is_asked: flags & ASKED != 0,
+            is_left: flags & LEFT != 0,
         }))
     }
 
@@ -143,6 +163,7 @@ mod tests {
             entry: (!number.is_multiple_of(3)).then_some(entry),
             is_fresh: number.is_multiple_of(2),
             is_asked: number.is_multiple_of(3),
+            is_left: number.is_multiple_of(5),
         }
     }
 

@@ -17,6 +17,9 @@ use crate::{
 const MIB: u64 = 1 << 20;
 const SIZE: u64 = 24 * MIB;
 
+/// How much of a lane that was cut off may cross again (performance goal R1): it was under way.
+const AGAIN_MAX: u64 = 16 * MIB;
+
 /// Content in which no two blocks are equal.
 fn content(size: u64, seed: u64) -> Vec<u8> {
     let mut state = seed * 2 + 1;
@@ -115,27 +118,29 @@ async fn a_file_that_grew_or_shrank_keeps_what_it_has() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_transfer_that_was_cut_off_goes_on_where_it_was() {
     for way in BOTH {
-        let source = holding(&content(SIZE, 3));
+        let size = 40 * MIB;
+        let source = holding(&content(size, 3));
         let target = MemStore::new();
-        cut(way, &source, &target, SIZE / 2).await;
+        cut(way, &source, &target, size / 2).await;
         assert!(target.content("large").is_none());
         assert_eq!(target.kept_content().len(), 1, "{way:?}");
         let crossed = copied(way, &source, &target).await;
-        assert!(crossed < SIZE / 2 + 8 * MIB, "{way:?} {crossed}");
+        assert!(crossed < size / 2 + AGAIN_MAX, "{way:?} {crossed}");
     }
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_cut_off_change_takes_the_rest_from_the_old_version() {
     for way in BOTH {
-        let old = content(SIZE, 4);
+        let size = 40 * MIB;
+        let old = content(size, 4);
         let mut new = old.clone();
-        new[..8 * MIB as usize].copy_from_slice(&content(8 * MIB, 5));
+        new[..32 * MIB as usize].copy_from_slice(&content(32 * MIB, 5));
         let (source, target) = (newer(&new), holding(&old));
-        cut(way, &source, &target, 6 * MIB).await;
+        cut(way, &source, &target, 24 * MIB).await;
         assert_eq!(target.content("large").unwrap(), old);
         let crossed = copied(way, &source, &target).await;
-        assert!(crossed < 7 * MIB, "{way:?} {crossed}");
+        assert!(crossed < 8 * MIB + AGAIN_MAX, "{way:?} {crossed}");
     }
 }
 

@@ -7,9 +7,13 @@
 
 mod copy;
 mod faults;
+mod hostile;
 mod ledger;
+mod listings;
+mod mangle;
 mod mirror;
 mod moves;
+mod pace;
 mod promises;
 mod remote;
 mod support;

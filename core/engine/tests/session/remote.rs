@@ -60,7 +60,7 @@ impl Wire {
 
 /// A connection that carries bytes only, as one that leaves the process.
 #[derive(Debug)]
-struct BytesOnly(Box<dyn Connection>, Arc<Wire>);
+pub(crate) struct BytesOnly(pub(crate) Box<dyn Connection>, pub(crate) Arc<Wire>);
 
 impl BytesOnly {
     fn stream(&self, stream: Stream) -> Stream {
@@ -166,6 +166,11 @@ impl Daemon {
             wire,
         })
     }
+}
+
+/// An honest daemon whose module is that store.
+pub(crate) fn daemon(store: Arc<dyn Store>) -> Arc<dyn Peer> {
+    Daemon::with(store)
 }
 
 async fn serve(stream: Stream, store: Arc<dyn Store>, sessions: Sessions) {
@@ -298,7 +303,7 @@ impl Run {
     }
 }
 
-fn content(size: usize) -> Vec<u8> {
+pub(crate) fn content(size: usize) -> Vec<u8> {
     (0..size).map(|at| (at * 31 % 251) as u8).collect()
 }
 

@@ -3,7 +3,7 @@ use crate::Secret;
 use blit_contract::{Chunk, ErrorKind};
 use bytes::Bytes;
 use std::collections::VecDeque;
-use tokio::io::DuplexStream;
+use tokio::net::UnixStream;
 
 const SESSION: [u8; 16] = [4; 16];
 const CLEAR: SecurityClass = SecurityClass::TrustedNetwork;
@@ -22,11 +22,8 @@ async fn met(
     grant: &Arc<Grant>,
     stream: u32,
     reverse: bool,
-) -> (
-    io::Result<Bound<DuplexStream>>,
-    io::Result<Bound<DuplexStream>>,
-) {
-    let (client, daemon) = tokio::io::duplex(1 << 16);
+) -> (io::Result<Bound<UnixStream>>, io::Result<Bound<UnixStream>>) {
+    let (client, daemon) = UnixStream::pair().unwrap();
     let greeting = greet(client, None, keys, (SESSION, stream, reverse));
     let accepting = async {
         let accepted = Accepted::in_clear(daemon, CLEAR).await?;
@@ -36,7 +33,7 @@ async fn met(
     tokio::join!(greeting, accepting)
 }
 
-fn why(refused: io::Result<Bound<DuplexStream>>) -> BadHello {
+fn why(refused: io::Result<Bound<UnixStream>>) -> BadHello {
     let error = refused.unwrap_err().into_inner().unwrap();
     *error.downcast::<BadHello>().unwrap()
 }
@@ -109,7 +106,7 @@ async fn a_session_of_encrypted_lanes_takes_none_in_clear() {
 #[tokio::test]
 async fn a_daemon_without_the_secret_is_found_out() {
     let others = LaneKeys::derive(&Secret::new([2; 32]), &SESSION);
-    let (client, mut daemon) = tokio::io::duplex(1 << 16);
+    let (client, mut daemon) = UnixStream::pair().unwrap();
     let impostor = async {
         let mut heard = [0; HELLO_BYTES + PREFACE.len()];
         daemon
@@ -140,7 +137,7 @@ async fn a_daemon_without_the_secret_is_found_out() {
 
 #[tokio::test]
 async fn garbage_instead_of_the_preface_is_refused() {
-    let (mut client, daemon) = tokio::io::duplex(64);
+    let (mut client, daemon) = UnixStream::pair().unwrap();
     client.write_all(b"GET / HTTP/1.1\r\n").await.unwrap();
     let accepted = Accepted::in_clear(daemon, CLEAR).await;
     assert_eq!(accepted.unwrap_err().kind(), io::ErrorKind::InvalidData);
@@ -148,9 +145,9 @@ async fn garbage_instead_of_the_preface_is_refused() {
 
 /// What the receiver says when the bytes on the way are changed by `change`.
 async fn tampered(change: impl FnOnce(&mut Vec<u8>)) -> blit_contract::Result<Vec<u8>> {
-    let (mut client, wire) = tokio::io::duplex(1 << 16);
+    let (mut client, wire) = UnixStream::pair().unwrap();
     let key = keys().of_stream(false, 0);
-    let (outgoing, mut caught) = tokio::io::duplex(1 << 16);
+    let (outgoing, mut caught) = UnixStream::pair().unwrap();
     let mut sender = sending(0, Box::new(SealedSend::new(outgoing, &key)));
     send(&mut sender, b"first").await;
     send(&mut sender, b"second").await;
@@ -184,4 +181,77 @@ async fn no_byte_in_clear_can_be_changed_moved_or_cut_off() {
     assert_eq!(kind(cut), ErrorKind::Unreachable);
     let long = tampered(|it| it[..4].copy_from_slice(&u32::MAX.to_le_bytes())).await;
     assert_eq!(kind(long), ErrorKind::Corrupt);
+}
+
+/// Both halves of a lane in clear.
+async fn halves() -> (Box<dyn SendStream>, Box<dyn RecvStream>) {
+    let (client, daemon) = met(&keys(), &grant(CLEAR), 0, false).await;
+    let mut sending = client.unwrap().into_clear_stream();
+    let mut receiving = daemon.unwrap().into_clear_stream();
+    (sending.send.take().unwrap(), receiving.recv.take().unwrap())
+}
+
+/// Sends `sent` under a lease whose witness sees `seen`.
+async fn lend(half: &mut dyn SendStream, sent: &[u8], seen: &[u8]) {
+    let mut lease = half.lease(sent.len() as u64).await.unwrap();
+    assert_eq!(rustix::io::write(&lease.fd, sent).unwrap(), sent.len());
+    lease.witness.see(seen);
+    half.settle(lease.witness).await.unwrap();
+}
+
+#[tokio::test]
+async fn what_passes_under_a_lease_is_what_the_other_end_receives() {
+    let (mut sending, mut receiving) = halves().await;
+    lend(&mut *sending, b"abcdef", b"abcdef").await;
+    let came = receiving.recv(100).await.unwrap().unwrap();
+    assert_eq!(came.size_bytes(), 6);
+
+    lend(&mut *sending, b"ghi", b"ghi").await;
+    let mut lease = receiving.lease(3).await.unwrap().unwrap();
+    let mut bytes = [0; 3];
+    assert_eq!(rustix::io::read(&lease.fd, &mut bytes).unwrap(), 3);
+    lease.witness.see(&bytes);
+    receiving.settle(lease.witness).await.unwrap();
+    sending.finish().await.unwrap();
+    assert!(receiving.recv(100).await.unwrap().is_none());
+}
+
+#[tokio::test]
+async fn bytes_that_changed_on_their_way_are_corrupt_and_the_lane_goes_on() {
+    let (mut sending, mut receiving) = halves().await;
+    lend(&mut *sending, b"abc", b"abX").await;
+    let error = receiving.recv(100).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Corrupt);
+
+    lend(&mut *sending, b"abc", b"abc").await;
+    let mut lease = receiving.lease(3).await.unwrap().unwrap();
+    let mut bytes = [0; 3];
+    rustix::io::read(&lease.fd, &mut bytes).unwrap();
+    lease.witness.see(b"abX");
+    let error = receiving.settle(lease.witness).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Corrupt);
+
+    lend(&mut *sending, b"def", b"def").await;
+    let came = receiving.recv(100).await.unwrap().unwrap();
+    assert_eq!(came.size_bytes(), 3);
+}
+
+#[tokio::test]
+async fn a_lease_that_nobody_settles_breaks_the_lane() {
+    let (mut sending, mut receiving) = halves().await;
+    drop(sending.lease(3).await.unwrap());
+    let mut queue = VecDeque::from([Chunk::Bytes(Bytes::from_static(b"abc"))]);
+    assert!(sending.send(&mut queue).await.is_err());
+    assert!(receiving.recv(100).await.is_err());
+}
+
+#[tokio::test]
+async fn a_lease_is_for_one_chunk_and_no_other_size() {
+    let (mut sending, mut receiving) = halves().await;
+    assert!(sending.lease(0).await.is_err());
+    assert!(sending.lease((1 << 20) + 1).await.is_err());
+    lend(&mut *sending, b"abc", b"abc").await;
+    assert!(receiving.lease(4).await.unwrap().is_none());
+    let came = receiving.recv(100).await.unwrap().unwrap();
+    assert_eq!(came.size_bytes(), 3);
 }

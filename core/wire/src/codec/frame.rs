@@ -40,9 +40,9 @@ fn body(frame: &Frame) -> Body {
     match frame {
         Frame::Attributes(given) => Body::Attributes(answers(given)),
         Frame::Pack(given) => Body::Pack(answers(given)),
-        Frame::Data { offset, content } => Body::Data(proto::Data {
+        Frame::Data { offset, bytes } => Body::Data(proto::Data {
             offset: *offset,
-            content: content.clone(),
+            bytes: *bytes,
         }),
         Frame::Same { offset, bytes } => Body::Same(proto::Same {
             offset: *offset,
@@ -108,11 +108,13 @@ fn to_frame(body: Body) -> Decoded<Frame> {
         Body::Attributes(given) => Frame::Attributes(to_answers(given)?),
         Body::Pack(given) => Frame::Pack(to_answers(given)?),
         Body::Data(data) => {
-            at_most(data.content.len(), DATA_BYTES_MAX, "a piece of data")?;
-            must_be_a_range(data.offset, data.content.len() as u64, "a piece of data")?;
+            must_be_a_range(data.offset, data.bytes, "a piece of data")?;
+            if data.bytes > DATA_BYTES_MAX {
+                return Err(BadMessage::TooLarge("a piece of data"));
+            }
             Frame::Data {
                 offset: data.offset,
-                content: data.content,
+                bytes: data.bytes,
             }
         }
         Body::Same(same) => {

@@ -3,6 +3,11 @@
 mod closing;
 pub(super) mod faults;
 mod file;
+#[expect(
+    unsafe_code,
+    reason = "memory that is a file is not memory to the compiler"
+)]
+mod mapped;
 mod process;
 mod stat;
 
@@ -30,7 +35,7 @@ use rustix::{
 };
 
 pub(crate) use closing::Closing;
-pub(crate) use file::File;
+pub(crate) use file::{File, in_kernel};
 pub use process::raise_open_files_limit;
 pub(crate) use process::{has_group, is_privileged, open_files_limit, own_ids, umask};
 

@@ -11,15 +11,13 @@ use std::{
 use blit_contract::{
     Attributes, Diff, Error, Method, Reader, RelPath, Result, Staged, WriteOptions, Writer,
 };
+use blit_mover::{Step, Transform};
 use blit_wire::RangePart;
 use parking_lot::Mutex;
 use tokio::sync::OnceCell;
 
 use super::super::Site;
-use crate::{
-    digest,
-    mover::{Step, Transform},
-};
+use crate::digest;
 
 /// The files of which some parts have arrived.
 #[derive(Debug, Default)]

@@ -4,9 +4,10 @@ use std::{
     io,
     ops::Range,
     os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd},
+    sync::Arc,
 };
 
-use blit_contract::Time;
+use blit_contract::{Error, KernelFile, Time, View};
 use bytes::Bytes;
 use rustix::{
     fs::{FallocateFlags, Gid, Mode, SeekFrom, Uid, XattrFlags},
@@ -16,7 +17,9 @@ use rustix::{
 use super::{
     Ids, Stat,
     faults::{Site, call, length},
-    lock, modified, stat,
+    lock,
+    mapped::Mapping,
+    modified, stat,
 };
 
 /// The most that the attributes of one entry may hold together.
@@ -248,4 +251,21 @@ fn c_name(name: &[u8]) -> io::Result<std::ffi::CString> {
 fn split_names(list: &[u8]) -> impl Iterator<Item = &[u8]> {
     list.split(|byte| *byte == 0)
         .filter(|name| !name.is_empty())
+}
+
+/// The file as others may hold it, for the paths that leave through a socket.
+pub(crate) fn in_kernel(file: &Arc<File>) -> Option<Arc<dyn KernelFile>> {
+    Some(Arc::<File>::clone(file))
+}
+
+impl KernelFile for File {
+    fn fd(&self) -> BorrowedFd<'_> {
+        self.0.as_fd()
+    }
+
+    fn view(&self, range: Range<u64>) -> blit_contract::Result<Box<dyn View>> {
+        let view = Mapping::of(self.0.as_fd(), &range);
+        let view = view.map_err(|cause| Error::from_io("read", &cause))?;
+        Ok(Box::new(view))
+    }
 }

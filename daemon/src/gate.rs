@@ -1,0 +1,99 @@
+//! Takes what arrives, and hands it to where it is answered.
+
+use std::{sync::Arc, time::Duration};
+
+use async_trait::async_trait;
+use blit_contract::Stream;
+use blit_control::{Arrivals, KnownPeer, LaneOpening, LaneSocket, VerifiedPeer};
+use blit_engine::Asked;
+use blit_wire::Request;
+
+use crate::{
+    lanes,
+    serve::{Caller, Daemon},
+};
+
+/// How long a request may take to arrive.
+const REQUEST_WAIT: Duration = Duration::from_secs(10);
+
+/// Where peers come to the daemon.
+pub(crate) struct Gate(pub(crate) Arc<Daemon>);
+
+#[async_trait]
+impl Arrivals for Gate {
+    fn knows(&self, peer: &VerifiedPeer) -> bool {
+        self.0.caller(peer).is_some()
+    }
+
+    fn join(&self, peer: &VerifiedPeer, name: &str) -> Option<String> {
+        let known = KnownPeer {
+            name: name.to_owned(),
+            id: peer.id(),
+            addresses: Vec::new(),
+            how: "join-token".to_owned(),
+            added: jiff::Timestamp::now().strftime("%FT%TZ").to_string(),
+        };
+        let added = self.0.peers.lock().add(known);
+        match added {
+            Ok(name) => {
+                tracing::warn!(peer = %name, key = %peer.id().short(), "paired");
+                self.0.pending.forget(&peer.id());
+                self.0.note_pairing(peer, &name);
+                self.0.acquainted.notify_one();
+                Some(self.0.held().config.name.clone())
+            }
+            Err(error) => {
+                tracing::error!(%error, "cannot keep a peer");
+                None
+            }
+        }
+    }
+
+    fn knock(&self, peer: &VerifiedPeer, name: &str) {
+        self.0.pending.add(peer, name);
+    }
+
+    fn refused(&self, peer: &VerifiedPeer, wish: &'static str) {
+        self.0.note_stranger(peer, wish);
+    }
+
+    async fn request(&self, peer: VerifiedPeer, stream: Stream) {
+        let Some(caller) = self.0.caller(&peer) else {
+            return;
+        };
+        match tokio::time::timeout(REQUEST_WAIT, Asked::accept(stream)).await {
+            Ok(Ok((request, asked))) => self.answer(caller, request, asked).await,
+            Ok(Err(error)) => tracing::info!(peer = %caller.name, %error, "no request"),
+            Err(_) => tracing::info!(peer = %caller.name, "no request in time"),
+        }
+    }
+
+    async fn lane_socket(&self, socket: LaneSocket) -> bool {
+        let bound = lanes::bind(&self.0, socket).await;
+        self.0.bring(bound)
+    }
+
+    fn lane(&self, peer: &VerifiedPeer, opening: LaneOpening, stream: Stream) -> bool {
+        self.0.is_of(&opening.session, peer.id()) && self.0.put(opening, stream)
+    }
+}
+
+impl Gate {
+    /// Answers on threads that reach nothing but the module which it is about.
+    async fn answer(&self, caller: Caller, request: Request, asked: Asked) {
+        let domain = match self.0.domain_of(&caller, &request) {
+            Ok(domain) => domain,
+            Err(error) => return asked.refuse(error).await,
+        };
+        let daemon = Arc::clone(&self.0);
+        let answer = async move { daemon.answer(&caller, request, asked).await };
+        match domain {
+            None => answer.await,
+            Some(domain) => {
+                if let Err(lost) = domain.run(answer).await {
+                    tracing::error!(%lost, "a request ended in the middle");
+                }
+            }
+        }
+    }
+}
