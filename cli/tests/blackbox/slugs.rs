@@ -61,7 +61,7 @@ provoked! {
     meta_unsupported_on_a_mount: MetaUnsupported by volumes::without_attributes,
     name_conflict_on_a_mount: NameConflict by volumes::folding,
     name_too_large_on_a_mount: NameTooLarge by volumes::link_too_long,
-    net_unavailable: NetUnavailable by typed::space_elsewhere,
+    net_unavailable: NetUnavailable by typed::two_sources_elsewhere,
     output_failed: OutputFailed by limits::full_output,
     path_hint: PathHint by limits::no_to_a_missing_slash,
     path_not_directory: PathNotDirectory by typed::contents_of_a_file,

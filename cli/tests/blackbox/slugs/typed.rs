@@ -72,8 +72,8 @@ pub(super) fn root() -> Option<Scene> {
     typed(&["rm", "-r", "-y", "."])
 }
 
-pub(super) fn space_elsewhere() -> Option<Scene> {
-    typed(&["copy", "nas:/photos/", "pc:/photos/"])
+pub(super) fn two_sources_elsewhere() -> Option<Scene> {
+    typed(&["copy", "nas:/photos/", "pc:/photos/", "new/"])
 }
 
 pub(super) fn stranger_to_forget() -> Option<Scene> {

@@ -27,7 +27,7 @@ pub(super) const SCRIPTS: &[Script] = &[
     ("lists in no module", "ask: list { place { } }", "refused, NotFound"),
     ("lists in a module that is not there", "ask: list { place { module: 'none' } }", "refused, NotFound"),
     ("lists in a module whose name is a path", "ask: list { place { module: '../outside' } }", "refused, NotFound"),
-    ("lists in a module whose name is long", "ask: list { place { module: '[[256|m]]' } }", "refused, Invalid: the name of a module is larger"),
+    ("lists in a module whose name is long", "ask: list { place { module: '[[12289|m]]' } }", "refused, Invalid: the name of a module is larger"),
     ("lists a directory that leads up", "ask: list { place { module: 'm' path { names: '..' } } }", "refused, Invalid: a name in a message is none"),
     ("lists a directory with a slash", "ask: list { place { module: 'm' path { names: 'p0/..' } } }", "refused, Invalid: a name in a message is none"),
     ("lists a directory of no name", "ask: list { place { module: 'm' path { names: '' } } }", "refused, Invalid: a name in a message is none"),
