@@ -72,6 +72,11 @@ impl Daemon {
         self.child.id()
     }
 
+    /// Until it has ended by itself.
+    pub(crate) fn wait(&mut self) {
+        self.child.wait().unwrap();
+    }
+
     /// Ends it as a power cut would.
     pub(crate) fn kill(&mut self) {
         self.child.kill().unwrap();
