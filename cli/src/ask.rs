@@ -45,7 +45,8 @@ pub(crate) fn can_read() -> bool {
     std::io::stdin().is_terminal() || File::open(TERMINAL).is_ok()
 }
 
-async fn cancelled(cancel: &Cancel) {
+/// Waits until the run is to stop.
+pub(crate) async fn cancelled(cancel: &Cancel) {
     while !cancel.is_cancelled() {
         tokio::time::sleep(Duration::from_millis(50)).await;
     }

@@ -49,7 +49,7 @@ impl Tree {
         let select = filter::compile(&rules)?;
         if place.remote.is_some() {
             filter::check_crossing(&rules)?;
-            return Self::open_remote(place, cx, (rules, select)).await;
+            return Self::open_remote(app, place, cx, (rules, select)).await;
         }
         let (store, single) = match place.split() {
             Some((parent, name)) if !place.path.is_dir() => {
@@ -76,16 +76,14 @@ impl Tree {
 
     /// Opens a place of another machine.
     async fn open_remote(
+        app: &App,
         place: Place,
         cx: Cx,
         (rules, select): (Rules, Option<Arc<dyn Select>>),
     ) -> Result<Self> {
-        let found = places::open_remote(&cx, &place, &rules).await?;
+        let found = places::open_remote(app, &cx, &place, &rules).await?;
         Ok(Self {
-            prefix: match &found.single {
-                Some(_) => prefix(&place, true),
-                None => [place.path.as_os_str().as_encoded_bytes(), b"/"].concat(),
-            },
+            prefix: prefix(&place, found.single.is_some()),
             store: found.store,
             single: found.single,
             select,

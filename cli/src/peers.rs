@@ -3,15 +3,16 @@
 use std::{ffi::OsStr, path::PathBuf, sync::Arc};
 
 use blit_bundled::Lanes;
-use blit_config::{Endpoint, EndpointParser, Paths};
-use blit_contract::{Cx, ErrorKind, Name, RelPath};
+use blit_config::{Endpoint, EndpointParser};
+use blit_contract::{Cx, ErrorKind};
 use blit_control::{Client, ConnectError, Identity, InvitationError, KnownPeer, Peers};
 use blit_lanes::MakeLanes;
-
+use blit_reach::{Machine, Reach, ReachError, SshError, SshProblem};
 use blit_wire::{Access, Module, Status};
 
 use crate::{
     app::App,
+    ask,
     errors::{Slug, UserError},
     ui::shown,
 };
@@ -19,160 +20,91 @@ use crate::{
 /// The port of a daemon that says nothing else.
 pub(crate) const PORT: u16 = 9_031;
 
-/// Another machine as a whole.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Host {
-    /// Its name.
-    pub(crate) name: String,
-    /// The port, if one was typed.
-    pub(crate) port: Option<u16>,
-}
-
-impl Host {
-    /// Where only a machine can be meant: `nas`, `nas:`, `nas:9031`.
-    pub(crate) fn parse(typed: &str) -> Self {
-        let typed = typed.trim_end_matches(':');
-        let split = typed.rsplit_once(':');
-        let split = split.and_then(|(name, port)| Some((name, port.parse().ok()?)));
-        let (name, port) = match split {
-            Some((name, port)) => (name, Some(port)),
-            None => (typed, None),
-        };
-        Self {
-            name: name.to_owned(),
-            port,
-        }
-    }
-
-    /// Where a path may be meant, too: `nas:`.
-    pub(crate) fn of_endpoint(typed: &OsStr) -> Option<Self> {
-        match EndpointParser::new([""; 0]).parse(typed) {
-            Ok(Endpoint::Host { host, port }) => Some(Self { name: host, port }),
-            _ => None,
-        }
+/// Where only a paired machine can be meant: `nas`, `nas:`, `nas:9031`.
+pub(crate) fn machine(typed: &str) -> Machine {
+    let typed = typed.trim_end_matches(':');
+    let split = typed.rsplit_once(':');
+    let split = split.and_then(|(name, port)| Some((name, port.parse().ok()?)));
+    let (name, port) = match split {
+        Some((name, port)) => (name, Some(port)),
+        None => (typed, None),
+    };
+    Machine::Paired {
+        name: name.to_owned(),
+        port,
     }
 }
 
-/// A place in a module of another machine.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct RemotePlace {
-    /// The name of the machine.
-    pub(crate) host: String,
-    /// The port, if one was typed.
-    pub(crate) port: Option<u16>,
-    /// The module.
-    pub(crate) module: String,
-    /// Where in the module.
-    pub(crate) path: RelPath,
-}
-
-impl RemotePlace {
-    /// As the daemon calls it.
-    pub(crate) fn wire(&self) -> blit_wire::Place {
-        blit_wire::Place {
-            module: self.module.clone(),
-            path: self.path.clone(),
-        }
-    }
-
-    /// The directory that holds it and its name there; `None` for the module itself.
-    pub(crate) fn split(&self) -> Option<(Self, Name)> {
-        let (parent, name) = (self.path.parent()?, self.path.name()?);
-        let directory = Self {
-            path: parent.clone(),
-            ..self.clone()
-        };
-        Some((directory, name.clone()))
-    }
-
-    /// As it is typed.
-    pub(crate) fn shown(&self) -> String {
-        let path = self.path.components().into_iter();
-        let path: String = path.map(|name| format!("/{name}")).collect();
-        let port = self.port.map_or(String::new(), |port| format!("{port}:"));
-        format!("{}:{port}/{}{path}", self.host, self.module)
+/// Where a path may be meant, too: `nas:`.
+pub(crate) fn machine_of_endpoint(typed: &OsStr) -> Option<Machine> {
+    match EndpointParser::new([""; 0]).parse(typed) {
+        Ok(Endpoint::Host { host: name, port }) => Some(Machine::Paired { name, port }),
+        _ => None,
     }
 }
 
 /// Where this user's key and peers are.
 pub(crate) fn state() -> Result<PathBuf, UserError> {
-    match std::env::var_os("BLIT_STATE") {
-        Some(state) => Ok(state.into()),
-        None => Ok(usual()?.state),
-    }
+    blit_reach::state().ok_or_else(|| unreadable(ReachError::NoHome))
 }
 
 /// Where a daemon of this user keeps its own.
 pub(crate) fn daemon_state() -> Result<PathBuf, UserError> {
-    match std::env::var_os("BLIT_DAEMON_STATE") {
-        Some(state) => Ok(state.into()),
-        None => Ok(usual()?.daemon_state()),
-    }
-}
-
-fn usual() -> Result<Paths, UserError> {
-    Paths::of_this_user().ok_or_else(|| {
-        UserError::new(
-            Slug::ConfigRead,
-            "there is no home directory to keep a key in",
-        )
-        .unchanged()
-    })
+    blit_reach::daemon_state().ok_or_else(|| unreadable(ReachError::NoHome))
 }
 
 /// The key of this user; made at the first network use.
 pub(crate) fn identity() -> Result<Identity, UserError> {
-    Identity::load_or_create(&state()?).map_err(unreadable)
+    blit_reach::identity().map_err(unreadable)
 }
 
 /// The paired machines.
 pub(crate) fn load() -> Result<Peers, UserError> {
-    Peers::load(&state()?).map_err(unreadable)
+    blit_reach::peers().map_err(unreadable)
 }
 
 pub(crate) fn unreadable(error: impl std::error::Error) -> UserError {
     UserError::new(Slug::ConfigRead, error.to_string()).unchanged()
 }
 
-/// The paired machine that is called `host` here.
-pub(crate) fn known(host: &str) -> Result<KnownPeer, UserError> {
-    let peers = load()?;
-    let found = peers.named(host).cloned();
-    found.ok_or_else(|| unpaired(host, &peers))
+/// The paired machine that is called `name` here.
+pub(crate) fn known(name: &str) -> Result<KnownPeer, UserError> {
+    blit_reach::known(name).map_err(|error| from_reach(name, error))
 }
 
-/// Connects to the machine that is called `host` here.
+/// Connects to a machine.
 ///
 /// # Errors
-/// It is not paired, holds another key, or does not answer.
+/// It is not paired, holds another key, does not answer, or does not let this user in.
 pub(crate) async fn connect(
-    host: &str,
-    port: Option<u16>,
+    app: &App,
+    machine: &Machine,
     lanes: &Arc<Lanes>,
 ) -> Result<Arc<Client>, UserError> {
-    let (identity, peer) = (identity()?, known(host)?);
-    let addresses = addresses_of(&peer, port);
+    let reach = Reach {
+        ssh: app.settings().ssh.clone(),
+        may_ask: ask::can_read(),
+    };
     let lanes: Arc<dyn MakeLanes> = Arc::<Lanes>::clone(lanes);
-    let connected = Client::connect(&identity, peer.id, &addresses, lanes).await;
-    match connected {
-        Ok(client) => Ok(Arc::new(client)),
-        Err(error) => Err(from_connect(host, error)),
+    tokio::select! {
+        connected = reach.connect(machine, lanes) => {
+            connected.map_err(|error| from_reach(machine.name(), error))
+        }
+        () = ask::cancelled(&app.stop.cancel) => Err(app.stop.error()),
     }
 }
 
-/// Where it may be reached.
-pub(crate) fn addresses_of(peer: &KnownPeer, port: Option<u16>) -> Vec<String> {
-    let Some(port) = port else {
-        return peer.addresses.clone();
-    };
-    let hosts = peer.addresses.iter();
-    hosts
-        .filter_map(|address| Some(format!("{}:{port}", address.rsplit_once(':')?.0)))
-        .collect()
+/// Why a machine cannot be spoken to, in the user's terms.
+fn from_reach(host: &str, error: ReachError) -> UserError {
+    match error {
+        ReachError::Connect(error) => from_connect(host, error),
+        ReachError::Ssh(error) => from_ssh(host, &error),
+        ReachError::Unpaired(names) => unpaired(host, &names),
+        other => unreadable(other),
+    }
 }
 
-fn unpaired(host: &str, peers: &Peers) -> UserError {
-    let names: Vec<&str> = peers.iter().map(|peer| &*peer.name).collect();
+fn unpaired(host: &str, names: &[String]) -> UserError {
     let cause = match names.is_empty() {
         true => "this machine is not paired with any other yet".to_owned(),
         false => format!("it is paired with: {}", names.join(", ")),
@@ -186,6 +118,52 @@ fn unpaired(host: &str, peers: &Peers) -> UserError {
     .next(format!(
         "get an invitation on {host} with: blit pair   then here: blit pair {host} INVITATION"
     ))
+}
+
+/// Why the way over ssh does not work, in the user's terms.
+fn from_ssh(host: &str, error: &SshError) -> UserError {
+    use SshProblem as P;
+    let (slug, message, next) = match &error.problem {
+        P::NoDaemon(program) => (
+            Slug::SshDaemon,
+            format!("{host} has no {program}"),
+            format!(
+                "install blit on {host}, or say where it is: BLIT_SSH_DAEMON=/path/to/blit-daemon"
+            ),
+        ),
+        P::NoSsh(program) => (
+            Slug::SshMissing,
+            format!("{program} cannot be started"),
+            "install OpenSSH's client, or say where it is: BLIT_SSH_PROGRAM=/path/to/ssh"
+                .to_owned(),
+        ),
+        P::OtherVersion(_) => (
+            Slug::SshVersion,
+            format!("blit on {host} does not fit this one"),
+            "install the same version on both machines".to_owned(),
+        ),
+        P::Refused => (
+            Slug::SshRefused,
+            format!("{host} does not let this user in over ssh"),
+            format!("try it without blit: ssh {host}"),
+        ),
+        P::Unreachable => (
+            Slug::NetUnreachable,
+            format!("{host} cannot be reached over ssh"),
+            format!("try it without blit: ssh {host}"),
+        ),
+        _ => (
+            Slug::SshDaemon,
+            format!("blit-daemon on {host} does not answer over ssh"),
+            format!("try it without blit: ssh {host} blit-daemon --version"),
+        ),
+    };
+    let user_error = UserError::new(slug, message).next(next).unchanged();
+    match (&error.problem, &error.said) {
+        (P::OtherVersion(_), _) => user_error.cause(error.to_string()),
+        (_, Some(said)) => user_error.cause(said.as_str()),
+        (_, None) => user_error,
+    }
 }
 
 /// Why the machine cannot be spoken to, in the user's terms.
@@ -225,11 +203,11 @@ pub(crate) fn from_connect(host: &str, error: ConnectError) -> UserError {
 }
 
 /// What the machine says of itself.
-pub(crate) async fn status(app: &App, host: &Host) -> Result<Status, UserError> {
-    let client = connect(&host.name, host.port, &Arc::default()).await?;
+pub(crate) async fn status(app: &App, machine: &Machine) -> Result<Status, UserError> {
+    let client = connect(app, machine, &Arc::default()).await?;
     let cx = Cx::new(app.stop.cancel.clone());
     let status = blit_engine::ask_status(&cx, &*client).await;
-    status.map_err(|error| from_refusal(&host.name, &error).unchanged())
+    status.map_err(|error| from_refusal(machine.name(), &error).unchanged())
 }
 
 /// A module of a machine as a row.

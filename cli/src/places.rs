@@ -10,12 +10,14 @@ use std::{
 use blit_config::{Endpoint, EndpointParser};
 use blit_contract::{Cx, Entry, Name, Peer, RelPath, Side, Store};
 use blit_engine::RemoteStore;
+use blit_reach::RemotePlace;
 use blit_registry::{Registry, StoreConfig};
 use blit_wire::Rules;
 
 use crate::{
+    app::App,
     errors::{Slug, UserError, from_registry},
-    peers::{self, RemotePlace},
+    peers,
     ui::shown,
 };
 
@@ -56,19 +58,9 @@ impl Place {
                 is_contents,
                 remote: None,
             }),
-            Endpoint::Remote {
-                host,
-                port,
-                module,
-                path,
-                ..
-            } => {
-                let remote = RemotePlace {
-                    host,
-                    port,
-                    module,
-                    path,
-                };
+            other => {
+                let shown = other.to_string();
+                let remote = RemotePlace::of(other).ok_or_else(|| unavailable(&shown))?;
                 Ok(Self {
                     typed: typed.to_owned(),
                     path: PathBuf::from(remote.shown()),
@@ -76,12 +68,6 @@ impl Place {
                     remote: Some(remote),
                 })
             }
-            other => Err(UserError::new(
-                Slug::NetUnavailable,
-                format!("{other} cannot be reached by this version"),
-            )
-            .unchanged()
-            .next("for a local name with a colon write ./NAME")),
         }
     }
 
@@ -113,6 +99,15 @@ impl Place {
     }
 }
 
+fn unavailable(shown: &str) -> UserError {
+    UserError::new(
+        Slug::NetUnavailable,
+        format!("{shown} cannot be reached by this version"),
+    )
+    .unchanged()
+    .next("for a local name with a colon write ./NAME")
+}
+
 /// Opens the directory at `path` as a store.
 pub(crate) fn open(
     registry: &Registry,
@@ -134,11 +129,16 @@ pub(crate) struct Found {
 }
 
 /// Opens a place of another machine as a store that lists what those rules choose.
-pub(crate) async fn open_remote(cx: &Cx, place: &Place, rules: &Rules) -> Result<Found, UserError> {
+pub(crate) async fn open_remote(
+    app: &App,
+    cx: &Cx,
+    place: &Place,
+    rules: &Rules,
+) -> Result<Found, UserError> {
     let Some(remote) = &place.remote else {
         return Err(place.not_found("path"));
     };
-    let client: Arc<dyn Peer> = peers::connect(&remote.host, remote.port, &Arc::default()).await?;
+    let client: Arc<dyn Peer> = peers::connect(app, &remote.machine, &Arc::default()).await?;
     let open = |at: &RemotePlace| {
         let store = RemoteStore::new(Arc::clone(&client), at.wire());
         Arc::new(store.with_rules(rules.clone()))

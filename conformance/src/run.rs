@@ -20,6 +20,7 @@ pub struct Blit {
     environment: Vec<(OsString, OsString)>,
     directory: Option<PathBuf>,
     user: Option<u32>,
+    limit: Duration,
 }
 
 impl Blit {
@@ -34,7 +35,15 @@ impl Blit {
             environment: Vec::new(),
             directory: None,
             user: None,
+            limit: HANG,
         }
+    }
+
+    /// Hangs only after that time: for work that takes its time, as in the long run.
+    #[must_use]
+    pub fn within(mut self, limit: Duration) -> Self {
+        self.limit = limit;
+        self
     }
 
     /// One more argument.
@@ -167,7 +176,7 @@ impl Blit {
         let id = child.id();
         let (sender, receiver) = mpsc::channel();
         std::thread::spawn(move || sender.send(child.wait_with_output()));
-        let Ok(output) = receiver.recv_timeout(HANG) else {
+        let Ok(output) = receiver.recv_timeout(self.limit) else {
             // With all that it started: without strace the binary would live on.
             let id = rustix::process::Pid::from_raw(id.cast_signed()).expect("a process id");
             let _ = rustix::process::kill_process_group(id, rustix::process::Signal::KILL);
@@ -309,7 +318,7 @@ const NEVER: [&str; 5] = [
     "RUST_BACKTRACE",
     "BACKTRACE",
 ];
-/// Many times what the slowest honest run takes.
+/// Many times what the slowest honest run of the normal tests takes.
 const HANG: Duration = Duration::from_secs(60);
 const NOBODY: u32 = 65_534;
 const FOLDERS: [(&str, &str); 5] = [

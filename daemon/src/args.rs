@@ -13,6 +13,11 @@ pub(crate) struct Args {
     #[command(subcommand)]
     pub(crate) command: Option<Command>,
 
+    /// Serve the one client at standard input and output, with all that this user may reach; what ssh
+    /// starts for ssh://HOST/PATH
+    #[arg(long, conflicts_with_all = ["modules", "listen", "name", "config"])]
+    pub(crate) stdio: bool,
+
     /// Export this directory, read-only unless `:rw` or `:add` follows
     #[arg(long = "module", value_name = "NAME=PATH[:rw|:add]", global = true)]
     pub(crate) modules: Vec<String>,

@@ -273,7 +273,7 @@ fn wrong(key: &str, origin: Origin, message: String) -> Failure {
     })
 }
 
-fn host_name() -> String {
+pub(crate) fn host_name() -> String {
     let uname = rustix::system::uname();
     uname.nodename().to_string_lossy().into_owned()
 }

@@ -1,8 +1,9 @@
 //! The blit daemon: exports modules to paired machines.
 //!
 //! Read it in the order of a run: `args` and `config` say what is wanted, `modules` opens what is
-//! exported, `listen` starts and looks after what runs, `doors` binds, `gate` takes what arrives, `serve` decides who may do what and
-//! lets the engine do it, `record` writes it down, `manage` does what the administrator asks for.
+//! exported, `listen` starts and looks after what runs, `doors` binds, `gate` takes what arrives, `serve`
+//! decides who may do what and lets the engine do it, `record` writes it down, `manage` does what the
+//! administrator asks for. `stdio` is all of it for one client that comes through ssh.
 
 #![deny(missing_docs)]
 
@@ -33,6 +34,7 @@ mod reserve;
 mod serve;
 mod service;
 mod settings;
+mod stdio;
 mod sys;
 
 use std::{io::Write, process::ExitCode};
@@ -60,6 +62,9 @@ pub fn command() -> clap::Command {
 pub fn run() -> ExitCode {
     blit_bundled::prepare_process();
     let mut args = Args::parse();
+    if args.stdio {
+        return exit_of(told(stdio::run()));
+    }
     if let Some(Command::CheckConfig { file: Some(file) }) = &args.command {
         args.config = Some(file.clone());
     }
@@ -77,6 +82,10 @@ pub fn run() -> ExitCode {
                 .and_then(|it| listen::run(sources.clone(), it)),
         ),
     };
+    exit_of(outcome)
+}
+
+fn exit_of(outcome: Result<(), Vec<Failure>>) -> ExitCode {
     match outcome {
         Ok(()) => ExitCode::SUCCESS,
         Err(failures) => {

@@ -283,7 +283,7 @@ impl Daemon {
                 make_directories(&Cx::default(), &*store, &request.place.path).await?;
             }
         }
-        let role = self.role(request, store);
+        let role = role(request, store);
         let mut info = PeerInfo::new(caller.peer.address().to_string());
         info.identity = Some(*caller.id.as_bytes());
         let (connection, arrived) = blit_transport_grpc::serving(info);
@@ -293,6 +293,7 @@ impl Daemon {
         asked.reply(Reply::Session(grant)).await?;
         let playing = Playing {
             role,
+            asked: request.is_relayed.then(|| request.top.clone()),
             terms,
             select,
             connection,
@@ -346,17 +347,6 @@ impl Daemon {
         running.is_some_and(|running| running.arrived.put(opening.reverse, stream))
     }
 
-    fn role(&self, request: &SessionRequest, store: Arc<dyn Store>) -> HalfRole {
-        let store = Subtree::at(store, request.place.path.clone());
-        match request.role {
-            Role::Source => HalfRole::Source(Source {
-                store,
-                top: request.top.clone(),
-            }),
-            Role::Target => HalfRole::Target(Target { store }),
-        }
-    }
-
     /// Makes room for a session, which ends when the guard is dropped.
     fn begin(
         &self,
@@ -371,10 +361,7 @@ impl Daemon {
             };
             return Err(Error::new(kind, "open session").because(why));
         }
-        let mut id = SessionId::default();
-        SystemRandom::new().fill(&mut id).map_err(|_| {
-            Error::new(ErrorKind::Io, "open session").because("the system gives no random numbers")
-        })?;
+        let id = new_session()?;
         let mut sessions = self.sessions.lock();
         let of_peer = sessions.values().filter(|it| it.peer == caller.id).count();
         if sessions.len() >= SESSIONS_MAX || of_peer >= SESSIONS_OF_PEER_MAX {
@@ -398,13 +385,34 @@ impl Daemon {
     }
 }
 
-fn now() -> Time {
+/// The role that a request asks for, over its place in `store`.
+pub(crate) fn role(request: &SessionRequest, store: Arc<dyn Store>) -> HalfRole {
+    let store = Subtree::at(store, request.place.path.clone());
+    match request.role {
+        Role::Source => HalfRole::Source(Source {
+            store,
+            top: request.top.clone(),
+        }),
+        Role::Target => HalfRole::Target(Target { store }),
+    }
+}
+
+/// A number that nobody can guess.
+pub(crate) fn new_session() -> Result<SessionId> {
+    let mut id = SessionId::default();
+    SystemRandom::new().fill(&mut id).map_err(|_| {
+        Error::new(ErrorKind::Io, "open session").because("the system gives no random numbers")
+    })?;
+    Ok(id)
+}
+
+pub(crate) fn now() -> Time {
     let now = jiff::Timestamp::now();
     Time::new(now.as_second(), now.subsec_nanosecond().unsigned_abs())
 }
 
 /// What a peer's rules choose; compiling them may take a while.
-async fn compiled(rules: &Rules) -> Result<Option<Arc<dyn Select>>> {
+pub(crate) async fn compiled(rules: &Rules) -> Result<Option<Arc<dyn Select>>> {
     if rules.is_empty() {
         return Ok(None);
     }

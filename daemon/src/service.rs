@@ -67,7 +67,7 @@ pub(crate) fn run(args: &ServiceArgs, modules: &[String]) -> Result<(), Failure>
     if !cfg!(target_os = "linux") {
         let text = "services are written for systemd only";
         return Err(Failure::new("service.unsupported", Exit::Failed, text)
-            .next("contrib/launchd has a file for macOS"));
+            .next("ci/packaging/launchd has a file for macOS"));
     }
     let systemd = Systemd::of(&args.root);
     match &args.verb {

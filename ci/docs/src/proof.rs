@@ -16,7 +16,8 @@ const HEAD: &str = "\
 
 The promises (docs/promises.md) have tests, and every run of `./ci/test` runs all of them, most in a
 short form. This page says what their long forms have counted, when, and from which seed; it holds only
-what was really run. A long form is switched on by `BLIT_LONG=1`, and `BLIT_SEED` chooses the seed.
+what was really run. A long form is switched on by `BLIT_LONG=1`; `BLIT_SEED` chooses the seed, and
+`BLIT_CASES` how many cases of those that are counted so.
 ";
 
 #[derive(Debug, Deserialize)]

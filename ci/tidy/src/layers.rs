@@ -31,6 +31,7 @@ const LAYERS: &[Layer] = &[
     layer("core/filter", &["core/contract", "core/wire"]),
     layer("core/clock", &["core/contract"]),
     layer("core/confine", &[]),
+    layer("core/channel", &["core/contract", "core/wire"]),
     layer("core/mover", &["core/clock", "core/contract"]),
     layer("core/spool", &["core/contract"]),
     layer("core/subtree", &["core/contract"]),
@@ -41,6 +42,7 @@ const LAYERS: &[Layer] = &[
     layer(
         "core/engine",
         &[
+            "core/channel",
             "core/clock",
             "core/contract",
             "core/mover",
@@ -65,6 +67,16 @@ const LAYERS: &[Layer] = &[
             "core/contract",
             "core/control",
             "core/engine",
+            "core/lanes",
+            "core/wire",
+        ],
+    ),
+    layer(
+        "core/reach",
+        &[
+            "core/config",
+            "core/contract",
+            "core/control",
             "core/lanes",
             "core/wire",
         ],

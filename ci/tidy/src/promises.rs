@@ -12,14 +12,15 @@ pub const TABLE: &str = "docs/promises.toml";
 /// Where its page lies.
 pub const PAGE: &str = "docs/promises.md";
 
-/// The sentences that a local store can keep: their letter, how many, and what they are about. A
-/// sentence that goes is a decision, not an accident.
+/// The sentences: their letter, how many, and what they are about. A sentence that goes is a decision, not
+/// an accident.
 const SERIES: &[(char, usize, &str)] = &[
     ('C', 9, "Success and errors"),
-    ('K', 6, "Crash and power loss"),
+    ('K', 7, "Crash and power loss"),
     ('F', 8, "Faults and moving targets"),
     ('D', 8, "Deletion"),
-    ('R', 4, "Unfinished files"),
+    ('R', 5, "Unfinished files"),
+    ('N', 8, "Between two machines"),
 ];
 
 /// What the page says first.
@@ -27,8 +28,8 @@ const HEAD: &str = "\
 <!-- Written by `cargo xtask docs` from docs/promises.toml. -->
 # What blit promises
 
-Each sentence holds for local trees, and names the tests that would fail if it did not. `ci/tidy` fails
-when a sentence has no test, or names one that is not there. What the long forms of these tests have
+Each sentence names the tests that would fail if it did not hold. `ci/tidy` fails when a sentence has no
+test, or names one that is not there. What the long forms of these tests have
 counted stands in [proof.md](proof.md).
 
 Some sentences promise less than the design first asked for. They say so under *Changed*, with the

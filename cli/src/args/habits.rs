@@ -191,7 +191,7 @@ fn answer(answer: Answer, flag: &str, verb: &str) -> Result<(), UserError> {
             format!("blit does not go through a remote shell; remove {flag}"),
         )
         .unchanged()
-        .next("blit help paths shows how other machines are named")),
+        .next("name the machine instead: ssh://[USER@]HOST[:PORT]/PATH")),
         Answer::Later => error(
             Slug::UsageUnavailable,
             format!("{flag} is not available yet"),

@@ -4,6 +4,7 @@ use std::{sync::Arc, time::Instant};
 
 use blit_contract::{Cx, Peer, RelPath, Side, Store, Usage};
 use blit_engine::RemoteStore;
+use blit_reach::{Machine, RemotePlace};
 use blit_wire::Rules;
 
 use crate::{
@@ -12,7 +13,7 @@ use crate::{
     errors::{Result, from_contract},
     events::{self, Event, PathField},
     exit::Exit,
-    peers::{self, Host, RemotePlace},
+    peers,
     places::{self, Place},
     ui::shown,
     units,
@@ -28,8 +29,8 @@ struct Room {
 
 pub(super) async fn run(app: &App, args: DfArgs) -> Result<Exit> {
     let began = Instant::now();
-    let rooms = match Host::of_endpoint(&args.path) {
-        Some(host) => of_modules(app, host).await?,
+    let rooms = match peers::machine_of_endpoint(&args.path) {
+        Some(machine) => of_modules(app, machine).await?,
         None => vec![of_place(app, &args).await?],
     };
     if app.ui.rows_are_shown && !app.ui.json {
@@ -53,7 +54,7 @@ async fn of_place(app: &App, args: &DfArgs) -> Result<Room> {
     let cx = Cx::new(app.stop.cancel.clone());
     let usage = match &place.remote {
         Some(_) => {
-            let found = places::open_remote(&cx, &place, &Rules::default()).await?;
+            let found = places::open_remote(app, &cx, &place, &Rules::default()).await?;
             let usage = found.store.usage(&cx).await;
             usage.map_err(|error| peers::from_refusal(&place.shown(), &error).unchanged())?
         }
@@ -86,20 +87,15 @@ fn open(app: &App, place: &Place) -> Result<Arc<dyn Store>> {
 }
 
 /// The room of each module of a machine.
-async fn of_modules(app: &App, host: Host) -> Result<Vec<Room>> {
+async fn of_modules(app: &App, machine: Machine) -> Result<Vec<Room>> {
     let cx = Cx::new(app.stop.cancel.clone());
-    let client: Arc<dyn Peer> = peers::connect(&host.name, host.port, &Arc::default()).await?;
+    let client: Arc<dyn Peer> = peers::connect(app, &machine, &Arc::default()).await?;
     let refused = |place: &str, error| peers::from_refusal(place, &error).unchanged();
     let status = blit_engine::ask_status(&cx, &*client).await;
-    let status = status.map_err(|error| refused(&host.name, error))?;
+    let status = status.map_err(|error| refused(machine.name(), error))?;
     let mut rooms = Vec::new();
     for module in status.modules {
-        let place = RemotePlace {
-            host: host.name.clone(),
-            port: host.port,
-            module: module.name,
-            path: RelPath::ROOT,
-        };
+        let place = RemotePlace::in_module(machine.clone(), module.name, RelPath::ROOT);
         let store = RemoteStore::new(Arc::clone(&client), place.wire());
         let usage = store.usage(&cx).await;
         let shown = shown(place.shown().as_ref());

@@ -4,7 +4,8 @@ use std::{ffi::OsStr, path::PathBuf, sync::Arc, time::Instant};
 
 use blit_bundled::Lanes;
 use blit_contract::Cx;
-use blit_doctor::{Check, Verdict, check_directory, check_host, check_machine};
+use blit_doctor::{Check, Verdict, check_directory, check_host, check_login, check_machine};
+use blit_reach::Machine;
 
 use crate::{
     app::App,
@@ -12,7 +13,7 @@ use crate::{
     errors::Result,
     events::{self, Event},
     exit::Exit,
-    peers::{self, Host},
+    peers,
     places::Place,
 };
 
@@ -22,8 +23,8 @@ pub(super) async fn run(app: &App, args: DoctorArgs) -> Result<Exit> {
     checks.push(settings(app));
     match args.place {
         None => checks.extend(check_directory(&std::env::temp_dir())),
-        Some(typed) => match host_of(app, &typed)? {
-            Some(host) => checks.extend(of_host(app, &host).await?),
+        Some(typed) => match machine_of(app, &typed)? {
+            Some(machine) => checks.extend(of_machine(app, &machine).await?),
             None => checks.extend(check_directory(&directory(app, &typed)?)),
         },
     }
@@ -41,31 +42,35 @@ pub(super) async fn run(app: &App, args: DoctorArgs) -> Result<Exit> {
     Ok(exit)
 }
 
-async fn of_host(app: &App, host: &Host) -> Result<Vec<Check>> {
-    let (identity, peer) = (peers::identity()?, peers::known(&host.name)?);
+async fn of_machine(app: &App, machine: &Machine) -> Result<Vec<Check>> {
+    let cx = Cx::new(app.stop.cancel.clone());
+    let Machine::Paired { name, port } = machine else {
+        let client = peers::connect(app, machine, &Arc::default()).await?;
+        let detail = "ssh leads to blit-daemon";
+        let way = Check::new("connection", Verdict::Good, detail);
+        return Ok([vec![way], check_login(&cx, &client).await].concat());
+    };
+    let (identity, peer) = (peers::identity()?, peers::known(name)?);
     let host = blit_doctor::Host {
         identity: &identity,
-        addresses: &peers::addresses_of(&peer, host.port),
+        addresses: &blit_reach::addresses_of(&peer, *port),
         peer: &peer,
         lanes: Arc::<Lanes>::default(),
     };
-    Ok(check_host(&Cx::new(app.stop.cancel.clone()), host).await)
+    Ok(check_host(&cx, host).await)
 }
 
 /// The machine that is meant: `nas:`, a place there, or a bare word that is no path but a paired machine.
-fn host_of(app: &App, typed: &OsStr) -> Result<Option<Host>> {
-    if let Some(host) = Host::of_endpoint(typed) {
-        return Ok(Some(host));
+fn machine_of(app: &App, typed: &OsStr) -> Result<Option<Machine>> {
+    if let Some(machine) = peers::machine_of_endpoint(typed) {
+        return Ok(Some(machine));
     }
     let place = Place::parse(&app.registry, typed)?;
     Ok(match (place.remote, typed.to_str()) {
-        (Some(there), _) => Some(Host {
-            name: there.host,
-            port: there.port,
-        }),
+        (Some(there), _) => Some(there.machine),
         (None, Some(word)) if !place.path.exists() => {
-            let host = Host::parse(word);
-            peers::known(&host.name).is_ok().then_some(host)
+            let machine = peers::machine(word);
+            peers::known(machine.name()).is_ok().then_some(machine)
         }
         (None, _) => None,
     })

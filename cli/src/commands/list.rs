@@ -1,16 +1,12 @@
 //! `blit list`: what can be reached: paired machines, and what they export.
 
-use crate::{
-    app::App,
-    args::ListArgs,
-    errors::Result,
-    exit::Exit,
-    peers::{self, Host},
-};
+use blit_reach::Machine;
+
+use crate::{app::App, args::ListArgs, errors::Result, exit::Exit, peers};
 
 pub(super) async fn run(app: &App, args: ListArgs) -> Result<Exit> {
     match args.host {
-        Some(host) => modules(app, &Host::parse(&host)).await,
+        Some(host) => modules(app, &peers::machine(&host)).await,
         None => paired(app),
     }
 }
@@ -31,10 +27,10 @@ fn paired(app: &App) -> Result<Exit> {
     Ok(Exit::Ok)
 }
 
-async fn modules(app: &App, host: &Host) -> Result<Exit> {
-    let status = peers::status(app, host).await?;
+async fn modules(app: &App, machine: &Machine) -> Result<Exit> {
+    let status = peers::status(app, machine).await?;
     for module in &status.modules {
-        app.ui.text(&peers::module_row(&host.name, module))?;
+        app.ui.text(&peers::module_row(machine.name(), module))?;
     }
     Ok(Exit::Ok)
 }

@@ -8,7 +8,7 @@ use crate::{
     args::PairArgs,
     errors::{Result, Slug, UserError},
     exit::Exit,
-    peers::{self, Host, PORT},
+    peers::{self, PORT},
 };
 
 pub(super) async fn run(app: &App, args: PairArgs) -> Result<Exit> {
@@ -66,7 +66,7 @@ async fn join(app: &App, host: &str, invitation: &str) -> Result<Exit> {
     let joined = blit_control::join(&identity, &own_name(), &invitation, &addresses).await;
     let (_, address) = joined.map_err(|error| peers::from_connect(host, error))?;
     let short = invitation.inviter.short();
-    let name = Host::parse(host).name;
+    let name = peers::machine(host).name().to_owned();
     let peer = KnownPeer {
         name,
         id: invitation.inviter,
@@ -76,7 +76,7 @@ async fn join(app: &App, host: &str, invitation: &str) -> Result<Exit> {
     };
     let name = known.add(peer).map_err(peers::unreadable)?;
     app.ui.say(&format!("Paired with {name} (key {short})."));
-    let status = peers::status(app, &Host::parse(&name)).await?;
+    let status = peers::status(app, &peers::machine(&name)).await?;
     match status.modules.first() {
         Some(module) => {
             let names: Vec<&str> = status.modules.iter().map(|it| &*it.name).collect();

@@ -11,6 +11,7 @@ use blit_contract::{
     Store, SyncScope, WritePolicy,
 };
 use blit_engine::RemoteStore;
+use blit_reach::RemotePlace;
 use blit_wire::Access;
 use futures_util::StreamExt;
 
@@ -21,7 +22,7 @@ use crate::{
     errors::{Changed, Result, Slug, UserError, cause_of, from_contract, slug_of},
     events::{self, Event, PathField},
     exit::Exit,
-    peers::{self, RemotePlace},
+    peers,
     places::{self, Place},
     units,
 };
@@ -80,8 +81,8 @@ async fn collect(app: &App, args: &RmArgs, place: &Place) -> Result<Doomed> {
     let (store, prefix, name) = match &place.remote {
         Some(there) => {
             let (directory, name) = there.split().ok_or_else(root)?;
-            let prefix = format!("{}/", directory.shown()).into_bytes();
-            (open_remote(&cx, &directory).await?, prefix, name)
+            let prefix = format!("{}/", directory.shown().trim_end_matches('/')).into_bytes();
+            (open_remote(app, &cx, &directory).await?, prefix, name)
         }
         None => {
             let (parent, name) = split(place).ok_or_else(root)?;
@@ -157,14 +158,19 @@ fn open(app: &App, place: &Place, parent: &Path) -> Result<Arc<dyn Store>, UserE
 
 /// Opens the directory of another machine; one of whose entries nothing may be deleted is refused
 /// before anybody is asked.
-async fn open_remote(cx: &Cx, directory: &RemotePlace) -> Result<Arc<dyn Store>, UserError> {
-    let client: Arc<dyn Peer> =
-        peers::connect(&directory.host, directory.port, &Arc::default()).await?;
+async fn open_remote(
+    app: &App,
+    cx: &Cx,
+    directory: &RemotePlace,
+) -> Result<Arc<dyn Store>, UserError> {
+    let client: Arc<dyn Peer> = peers::connect(app, &directory.machine, &Arc::default()).await?;
     let shown = directory.shown();
     let refused = |error: &Error| peers::from_refusal(&shown, error).unchanged();
     let status = blit_engine::ask_status(cx, &*client).await;
     let modules = status.map_err(|error| refused(&error))?.modules;
-    let module = modules.into_iter().find(|it| it.name == directory.module);
+    let module = modules
+        .into_iter()
+        .find(|it| directory.module() == Some(&it.name));
     // One that is not there is said by the machine itself.
     if let Some(module) = module.filter(|it| it.access != Access::ReadWrite) {
         let why = format!(

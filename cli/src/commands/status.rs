@@ -10,7 +10,7 @@ use crate::{
     errors::Result,
     events::{self, Event},
     exit::Exit,
-    peers::{self, Host},
+    peers,
     ui::shown,
     units,
 };
@@ -20,10 +20,10 @@ pub(super) async fn run(app: &App, args: StatusArgs) -> Result<Exit> {
         return super::admin::status(app).await;
     };
     let began = Instant::now();
-    let host = Host::parse(&host);
-    let status = peers::status(app, &host).await?;
+    let machine = peers::machine(&host);
+    let status = peers::status(app, &machine).await?;
     if !app.ui.json {
-        app.ui.text(&text(&host.name, &status))?;
+        app.ui.text(&text(machine.name(), &status))?;
     }
     let rows = rows(&status);
     let count = rows.len() as u64;

@@ -93,6 +93,8 @@ slugs! {
     NameTooLarge = "name.too_large" => Partial,
     /// Data could not go the best way to another machine, and went another; no failure.
     NetFallback = "net.fallback" => Ok,
+    /// Data between two other machines passes this one; no failure.
+    NetRelayed = "net.relayed" => Ok,
     /// What this version cannot reach, or not in this way.
     NetUnavailable = "net.unavailable" => Unreachable,
     /// A machine does not answer, or the connection to it was lost.
@@ -127,6 +129,14 @@ slugs! {
     RunStopped = "run.stopped" => Interrupted,
     /// No room is left.
     SpaceFull = "space.full" => NoRoom,
+    /// The daemon on a machine that ssh reaches is missing, or does not answer.
+    SshDaemon = "ssh.daemon" => Unreachable,
+    /// There is no ssh on this machine.
+    SshMissing = "ssh.missing" => Unreachable,
+    /// ssh does not let this user in, or does not trust the machine.
+    SshRefused = "ssh.refused" => Refused,
+    /// The daemon on a machine that ssh reaches speaks another version.
+    SshVersion = "ssh.version" => Incompatible,
     /// What was typed is not an endpoint.
     SyntaxEndpoint = "syntax.endpoint" => Usage,
     /// A flag is unknown, misplaced, or has a bad value.

@@ -9,16 +9,18 @@ use std::{
 use blit_bundled::Lanes;
 use blit_contract::{Cx, Entry, Name, Peer, RelPath, Side, Store};
 use blit_control::Client;
-use blit_engine::{HalfRole, RemoteJob, RemoteStore, Source, Target, Top, TopName};
+use blit_engine::{
+    HalfRole, RelayEnd, RelayJob, RemoteJob, RemoteStore, Source, Target, Top, TopName,
+};
 use blit_lanes::same_machine_proof;
+use blit_reach::RemotePlace;
 use blit_wire::{LaneWishes, PathList, Rules};
 
 use super::{Request, Trip, ask, legs, legs::Leg, listen::Listener, options};
 use crate::{
     app::App,
     errors::{Changed, Result, Slug, UserError},
-    filter,
-    peers::{self, RemotePlace},
+    filter, peers,
     places::{self, Place},
 };
 
@@ -29,6 +31,8 @@ pub(crate) struct RemoteEnd {
     side: Side,
     /// The directory that is read or written there.
     directory: RemotePlace,
+    /// The machine that is read, where this one is written and neither is this machine.
+    from: Option<Box<RemoteEnd>>,
 }
 
 impl RemoteEnd {
@@ -66,7 +70,7 @@ pub(super) fn refuse(request: &Request) -> Result<(), UserError> {
 /// Works out the sessions.
 ///
 /// # Errors
-/// Both sides are elsewhere, or the sources are not there.
+/// Several sources are elsewhere, or they are not there.
 pub(super) async fn legs(
     app: &App,
     sources: &[Place],
@@ -77,9 +81,12 @@ pub(super) async fn legs(
         (Some(there), _) if sources.iter().all(|source| source.remote.is_none()) => {
             push(app, sources, (target, there), lanes).await
         }
-        (None, [source]) => match &source.remote {
-            Some(there) => Ok(vec![pull(app, (source, there), target, lanes).await?]),
-            None => Err(mixed().into()),
+        (to, [source]) => match (&source.remote, to) {
+            (Some(from), None) => Ok(vec![pull(app, (source, from), target, lanes).await?]),
+            (Some(from), Some(to)) => {
+                Ok(vec![relay(app, (source, from), (target, to), lanes).await?])
+            }
+            (None, _) => Err(mixed().into()),
         },
         _ => Err(mixed().into()),
     }
@@ -88,10 +95,10 @@ pub(super) async fn legs(
 fn mixed() -> UserError {
     UserError::new(
         Slug::NetUnavailable,
-        "this version moves one remote source at a time, and only from or to this machine",
+        "this version moves one remote source at a time",
     )
     .unchanged()
-    .next("run one command for each source; go from machine to machine by way of this one")
+    .next("run one command for each source")
 }
 
 async fn push(
@@ -100,8 +107,8 @@ async fn push(
     (target, there): (&Place, &RemotePlace),
     lanes: &Arc<Lanes>,
 ) -> Result<Vec<Leg>> {
-    let client = peers::connect(&there.host, there.port, lanes).await?;
-    let found = look(app, &client, there).await?;
+    let client = peers::connect(app, &there.machine, lanes).await?;
+    let found = look(app, &client, there, there.wire()).await?;
     let is_directory = found.as_ref().is_some_and(Entry::is_directory);
     // What the slash rule asks of the destination: whether it is a directory.
     let stand_in = Place {
@@ -126,6 +133,7 @@ async fn push(
             client: Arc::clone(&client),
             side: Side::Target,
             directory,
+            from: None,
         });
         leg
     });
@@ -138,28 +146,17 @@ async fn pull(
     target: &Place,
     lanes: &Arc<Lanes>,
 ) -> Result<Leg> {
-    let client = peers::connect(&there.host, there.port, lanes).await?;
-    let found = look(app, &client, there).await?;
-    let found = found.ok_or_else(|| {
-        UserError::new(
-            Slug::PathNotFound,
-            format!("source not found: {}", source.shown()),
-        )
-        .unchanged()
-    })?;
-    let (directory, top, into) = match there.split().filter(|_| !source.is_contents) {
-        None if !found.is_directory() => {
-            return Err(UserError::new(
-                Slug::PathNotDirectory,
-                format!("not a directory: {}", source.shown()),
-            )
-            .unchanged()
-            .into());
-        }
-        None => (there.clone(), Top::Contents, target.path.clone()),
-        Some((directory, name)) => {
+    let Read {
+        client,
+        directory,
+        name,
+        found,
+    } = read(app, (source, there), lanes).await?;
+    let (top, into) = match name {
+        None => (Top::Contents, target.path.clone()),
+        Some(name) => {
             let (name, into) = named(name, &found, target);
-            (directory, Top::Names(vec![name]), into)
+            (Top::Names(vec![name]), into)
         }
     };
     Ok(Leg {
@@ -170,6 +167,98 @@ async fn pull(
             client,
             side: Side::Source,
             directory,
+            from: None,
+        }),
+    })
+}
+
+/// A source on another machine, looked at.
+struct Read {
+    client: Arc<Client>,
+    directory: RemotePlace,
+    /// Which entry of the directory; `None` for all of it.
+    name: Option<Name>,
+    found: Entry,
+}
+
+async fn read(
+    app: &App,
+    (source, there): (&Place, &RemotePlace),
+    lanes: &Arc<Lanes>,
+) -> Result<Read> {
+    let client = peers::connect(app, &there.machine, lanes).await?;
+    let asked = match source.is_contents {
+        true => there.wire(),
+        false => there.wire_entry(),
+    };
+    let found = look(app, &client, there, asked).await?;
+    let found = found.ok_or_else(|| {
+        UserError::new(
+            Slug::PathNotFound,
+            format!("source not found: {}", source.shown()),
+        )
+        .unchanged()
+    })?;
+    let (directory, name) = match there.split().filter(|_| !source.is_contents) {
+        None if !found.is_directory() => {
+            return Err(UserError::new(
+                Slug::PathNotDirectory,
+                format!("not a directory: {}", source.shown()),
+            )
+            .unchanged()
+            .into());
+        }
+        None => (there.clone(), None),
+        Some((directory, name)) => (directory, Some(name)),
+    };
+    Ok(Read {
+        client,
+        directory,
+        name,
+        found,
+    })
+}
+
+/// From one machine to another by way of this one.
+async fn relay(
+    app: &App,
+    source: (&Place, &RemotePlace),
+    (target, there): (&Place, &RemotePlace),
+    lanes: &Arc<Lanes>,
+) -> Result<Leg> {
+    // What the summary says of lanes is about those to the target.
+    let reading = Arc::new(Lanes {
+        only_in_band: lanes.only_in_band,
+        may_be_clear: lanes.may_be_clear,
+        ..Lanes::default()
+    });
+    let read = read(app, source, &reading).await?;
+    let client = peers::connect(app, &there.machine, lanes).await?;
+    let at_target = look(app, &client, there, there.wire()).await?;
+    let is_directory = target.is_contents || at_target.is_some_and(|it| it.is_directory());
+    let may_rename = !read.found.is_directory() && !is_directory;
+    let (top, directory) = match (read.name, there.split().filter(|_| may_rename)) {
+        (None, _) => (Top::Contents, there.clone()),
+        (Some(source), Some((above, target))) => {
+            (Top::Names(vec![TopName { source, target }]), above)
+        }
+        (Some(name), None) => (Top::Names(vec![TopName::same(name)]), there.clone()),
+    };
+    let from = RemoteEnd {
+        client: read.client,
+        side: Side::Source,
+        directory: read.directory,
+        from: None,
+    };
+    Ok(Leg {
+        source: PathBuf::from(from.directory.shown()),
+        top,
+        target: PathBuf::from(directory.shown()),
+        remote: Some(RemoteEnd {
+            client,
+            side: Side::Target,
+            directory,
+            from: Some(Box::new(from)),
         }),
     })
 }
@@ -189,9 +278,14 @@ fn named(name: Name, found: &Entry, target: &Place) -> (TopName, PathBuf) {
     }
 }
 
-async fn look(app: &App, client: &Arc<Client>, place: &RemotePlace) -> Result<Option<Entry>> {
+async fn look(
+    app: &App,
+    client: &Arc<Client>,
+    place: &RemotePlace,
+    asked: blit_wire::Place,
+) -> Result<Option<Entry>> {
     let peer: Arc<dyn Peer> = Arc::<Client>::clone(client);
-    let store = RemoteStore::new(peer, place.wire());
+    let store = RemoteStore::new(peer, asked);
     let cx = Cx::new(app.stop.cancel.clone());
     let found = store.stat(&cx, &RelPath::ROOT).await;
     Ok(found.map_err(|error| peers::from_refusal(&place.shown(), &error).unchanged())?)
@@ -214,19 +308,41 @@ pub(super) async fn follow(
         check_list(app, list, &way).await?;
     }
     let mut end = way.end.clone();
+    if let Some(from) = &end.from {
+        let [from, to] = [from, &end].map(|it| it.directory.machine.name());
+        app.ui.warn(
+            Slug::NetRelayed,
+            &format!("{from} and {to} do not speak to each other: all data passes this machine"),
+        );
+    }
     loop {
-        let job = job(app, trip, &way, &end, listener)?;
-        let has_stopped = listener.follow(blit_engine::run_remote(job), is_last).await;
+        let has_stopped = match &end.from {
+            Some(from) => {
+                let job = relay_job(app, trip, &way, (from, &end), listener)?;
+                listener.follow(blit_engine::run_relay(job), is_last).await
+            }
+            None => {
+                let job = job(app, trip, &way, &end, listener)?;
+                listener.follow(blit_engine::run_remote(job), is_last).await
+            }
+        };
         let may_retry = has_stopped && !retry_for.is_zero() && !app.stop.cancel.is_cancelled();
         if !may_retry || !listener.take_lost() {
             return Ok(has_stopped);
         }
-        let host = &end.directory.host;
+        let host = end.directory.machine.name();
+        let hosts = match &end.from {
+            Some(from) => format!("{} or {host}", from.directory.machine.name()),
+            None => host.to_owned(),
+        };
         app.ui.warn(
             Slug::NetUnreachable,
-            &format!("the connection to {host} was lost; trying again"),
+            &format!("the connection to {hosts} was lost; trying again"),
         );
         end.client = reconnect(app, &end.directory, &trip.lanes, retry_for).await?;
+        if let Some(from) = &mut end.from {
+            from.client = reconnect(app, &from.directory, &Arc::default(), retry_for).await?;
+        }
     }
 }
 
@@ -239,7 +355,7 @@ async fn reconnect(
 ) -> Result<Arc<Client>> {
     let began = Instant::now();
     loop {
-        let error = match peers::connect(&there.host, there.port, lanes).await {
+        let error = match peers::connect(app, &there.machine, lanes).await {
             Ok(client) => return Ok(client),
             Err(error) => error,
         };
@@ -265,9 +381,12 @@ fn machine_of(client: &Client) -> Option<[u8; 32]> {
 
 /// Looks for the listed paths where the source is.
 async fn check_list(app: &App, list: &PathList, way: &Way<'_>) -> Result<()> {
-    let source: Arc<dyn Store> = match way.end.side {
-        Side::Target => places::open(&app.registry, Side::Source, &way.leg.source, |it| it)?,
-        Side::Source => way.end.store(),
+    let source: Arc<dyn Store> = match (&way.end.from, way.end.side) {
+        (Some(from), _) => from.store(),
+        (None, Side::Target) => {
+            places::open(&app.registry, Side::Source, &way.leg.source, |it| it)?
+        }
+        (None, Side::Source) => way.end.store(),
     };
     super::check_list(app, list, &*source, &way.leg.top).await
 }
@@ -306,10 +425,7 @@ fn job(
         peer,
         place: end.directory.wire(),
         top,
-        lanes: LaneWishes {
-            clear: request.reading.lanes.allow_cleartext,
-            machine: machine_of(&end.client),
-        },
+        lanes: wishes(request, end),
         role,
         rules: way.rules.clone(),
         planner: app.planner()?,
@@ -320,4 +436,39 @@ fn job(
         progress: listener.next_progress(),
         cancel: app.stop.cancel.clone(),
     })
+}
+
+/// The session of a leg between two other machines.
+fn relay_job(
+    app: &App,
+    trip: &Trip,
+    way: &Way<'_>,
+    (from, to): (&RemoteEnd, &RemoteEnd),
+    listener: &mut Listener<'_>,
+) -> Result<RelayJob> {
+    let request = &trip.request;
+    let end = |end: &RemoteEnd| RelayEnd {
+        peer: Arc::<Client>::clone(&end.client),
+        place: end.directory.wire(),
+        lanes: wishes(request, end),
+    };
+    let below = legs::with_slash(&way.leg.target);
+    Ok(RelayJob {
+        source: end(from),
+        top: way.leg.top.clone(),
+        target: end(to),
+        rules: way.rules.clone(),
+        options: options::of(app, request)?,
+        confirm: ask::confirm(app, request.yes, below, listener.has_plan()),
+        events: listener.sender(),
+        progress: listener.next_progress(),
+        cancel: app.stop.cancel.clone(),
+    })
+}
+
+fn wishes(request: &Request, end: &RemoteEnd) -> LaneWishes {
+    LaneWishes {
+        clear: request.reading.lanes.allow_cleartext,
+        machine: machine_of(&end.client),
+    }
 }

@@ -95,9 +95,23 @@ const AT_A_DAEMON: &[(Slug, &str)] = &[
         "a_machine_that_does_not_answer_is_unreachable",
     ),
     (
+        Slug::NetRelayed,
+        "that_all_data_passes_this_machine_is_said",
+    ),
+    (
         Slug::NetFallback,
         "where_lanes_are_swallowed_data_goes_over_the_control_connection_and_mount_namespaces_are_told",
     ),
+    (
+        Slug::SshDaemon,
+        "a_machine_without_the_daemon_is_told_with_what_to_do",
+    ),
+    (Slug::SshMissing, "without_ssh_the_message_says_so"),
+    (
+        Slug::SshRefused,
+        "a_refused_login_is_told_with_ssh_s_own_words",
+    ),
+    (Slug::SshVersion, "another_version_is_told_with_both"),
 ];
 
 /// What no run can meet, why not, and the test that shows what would be said.
@@ -134,8 +148,9 @@ fn every_slug_of_the_catalogue_is_provoked_in_one_place() {
 fn what_is_shown_elsewhere_is_shown_there() {
     let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR"));
     let read = |file: &str| crate::bench::read(folder.join(file));
-    let daemon =
-        read("../daemon/tests/remote/refusals.rs") + &read("../daemon/tests/remote/lanes.rs");
+    let daemon = ["between", "lanes", "refusals", "ssh"]
+        .map(|file| read(&format!("../daemon/tests/remote/{file}.rs")));
+    let daemon = daemon.concat();
     let ours = read("src/transfer/summary/tests.rs") + &read("src/errors/contract.rs");
     let named = AT_A_DAEMON.iter().map(|(_, test)| (&daemon, test));
     let named = named.chain(NEVER_MET.iter().map(|(_, _, test)| (&ours, test)));

@@ -14,6 +14,7 @@
     reason = "a broken property is a crash: that is how a fuzzer learns of it"
 )]
 
+mod call;
 mod control;
 mod filter;
 mod lane;
@@ -38,6 +39,7 @@ const fn target(name: &'static str, decodes: &'static str, run: fn(&[u8])) -> Ta
 
 /// Every target, in alphabetical order.
 pub const TARGETS: &[Target] = &[
+    target("call", "a message of the control connection", call::run),
     target("config", "`config.toml`", control::config),
     target(
         "daemon-config",

@@ -5,6 +5,7 @@
 
 mod error;
 mod escape;
+mod ssh;
 
 use std::{
     ffi::OsStr,
@@ -16,6 +17,7 @@ use blit_contract::{Name, RelPath};
 
 pub use error::{EndpointError, EndpointProblem};
 use escape::{decode, encode, path_from_bytes, show};
+pub use ssh::LoginPath;
 
 /// Where something is.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -43,6 +45,19 @@ pub enum Endpoint {
         /// Whether it ended in a slash.
         slash: bool,
     },
+    /// A place on another machine that is reached over ssh: `ssh://me@nas/srv/photos/`.
+    Ssh {
+        /// Who logs in there, if that was said.
+        user: Option<String>,
+        /// Its name or address, without brackets.
+        host: String,
+        /// The port, if one was given.
+        port: Option<u16>,
+        /// Where it is there.
+        place: LoginPath,
+        /// Whether it ended in a slash.
+        slash: bool,
+    },
     /// A place in a store that a plugin provides: `s3://bucket/prefix`.
     Store {
         /// Which store.
@@ -64,6 +79,7 @@ impl Endpoint {
             Self::Host { .. } => false,
             Self::Local(path) => local_means_contents(path, cfg!(windows)),
             Self::Remote { path, slash, .. } => *slash || path.is_root(),
+            Self::Ssh { place, slash, .. } => *slash || place.path.is_root(),
             Self::Store { prefix, .. } => prefix.is_empty() || prefix.ends_with('/'),
         }
     }
@@ -73,7 +89,10 @@ impl fmt::Display for Endpoint {
     /// The canonical form, which reads as the same endpoint again; local paths as they were typed.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Host { host, port } => write_host(f, host, *port),
+            Self::Host { host, port } => {
+                f.write_str("blit://")?;
+                write_host(f, host, *port)
+            }
             Self::Local(path) => f.write_str(&show(path.as_os_str())),
             Self::Remote {
                 host,
@@ -82,12 +101,27 @@ impl fmt::Display for Endpoint {
                 path,
                 slash,
             } => {
+                f.write_str("blit://")?;
                 write_host(f, host, *port)?;
                 write!(f, "/{module}")?;
                 for name in path.components() {
                     write!(f, "/{}", encode(name.as_bytes()))?;
                 }
                 f.write_str(if *slash { "/" } else { "" })
+            }
+            Self::Ssh {
+                user,
+                host,
+                port,
+                place,
+                slash,
+            } => {
+                f.write_str("ssh://")?;
+                if let Some(user) = user {
+                    write!(f, "{user}@")?;
+                }
+                write_host(f, host, *port)?;
+                ssh::write_path(f, place, *slash)
             }
             Self::Store {
                 scheme,
@@ -174,6 +208,7 @@ impl EndpointParser {
         match scheme {
             "blit" => read_blit_url(rest),
             "file" => read_file_url(rest),
+            "ssh" => ssh::read_url(rest),
             "rsync" => Err(EndpointProblem::RsyncScheme),
             known if self.schemes.iter().any(|s| s == known) => read_store_url(known, rest),
             unknown => Err(EndpointProblem::UnknownScheme(unknown.to_owned())),
@@ -257,17 +292,28 @@ fn read_short(host: String, rest: &[u8]) -> Result<Endpoint, EndpointProblem> {
 }
 
 fn read_blit_url(rest: &[u8]) -> Result<Endpoint, EndpointProblem> {
-    let (host, rest) = read_host(rest).ok_or(EndpointProblem::Authority)?;
-    let (port, place) = match rest.strip_prefix(b":") {
+    let (host, port, place) = read_authority(rest, EndpointProblem::Authority)?;
+    read_place(host, port, place, decode)
+}
+
+/// Reads `HOST[:PORT]` and what follows it: nothing, or a path. `wrong` is said of anything else.
+fn read_authority(
+    bytes: &[u8],
+    wrong: EndpointProblem,
+) -> Result<(String, Option<u16>, &[u8]), EndpointProblem> {
+    let Some((host, rest)) = read_host(bytes) else {
+        return Err(wrong);
+    };
+    let (port, rest) = match rest.strip_prefix(b":") {
         Some(after) => {
             let digits = after.iter().take_while(|b| b.is_ascii_digit()).count();
             (Some(read_port(&after[..digits])?), &after[digits..])
         }
         None => (None, rest),
     };
-    match place {
-        [] | [b'/', ..] => read_place(host, port, place, decode),
-        _ => Err(EndpointProblem::Authority),
+    match rest {
+        [] | [b'/', ..] => Ok((host, port, rest)),
+        _ => Err(wrong),
     }
 }
 
@@ -292,6 +338,21 @@ fn read_place(
         return Ok(Endpoint::Host { host, port });
     };
     let module = read_module(module)?;
+    let (path, slash) = read_names(parts, decode)?;
+    Ok(Endpoint::Remote {
+        host,
+        port,
+        module,
+        path,
+        slash,
+    })
+}
+
+/// Reads the parts of a path, and whether it ends in a slash.
+fn read_names<'a>(
+    parts: impl Iterator<Item = &'a [u8]>,
+    decode: impl Fn(&[u8]) -> Result<Vec<u8>, EndpointProblem>,
+) -> Result<(RelPath, bool), EndpointProblem> {
     let mut path = RelPath::ROOT;
     let mut slash = false;
     for part in parts {
@@ -303,13 +364,7 @@ fn read_place(
             _ => path = path.join(Name::new(bytes).map_err(EndpointProblem::Name)?),
         }
     }
-    Ok(Endpoint::Remote {
-        host,
-        port,
-        module,
-        path,
-        slash,
-    })
+    Ok((path, slash))
 }
 
 /// A module begins with a letter, so that no port can be taken for one.
@@ -373,8 +428,8 @@ fn is_share(bytes: &[u8]) -> bool {
 
 fn write_host(f: &mut fmt::Formatter<'_>, host: &str, port: Option<u16>) -> fmt::Result {
     match host.contains(':') {
-        true => write!(f, "blit://[{host}]")?,
-        false => write!(f, "blit://{host}")?,
+        true => write!(f, "[{host}]")?,
+        false => write!(f, "{host}")?,
     }
     port.map_or(Ok(()), |port| write!(f, ":{port}"))
 }

@@ -13,15 +13,17 @@ pub mod exit;
 mod layers;
 mod paths;
 mod quantity;
+mod remote_program;
 mod settings;
 pub mod units;
 
-pub use endpoint::{Endpoint, EndpointError, EndpointParser, EndpointProblem};
+pub use endpoint::{Endpoint, EndpointError, EndpointParser, EndpointProblem, LoginPath};
 pub use exit::Exit;
 pub use layers::{ConfigError, Keys, Layers, Origin, Row, plain};
 pub use paths::Paths;
 pub use quantity::{Age, DeleteLimit, Period, QuantityError, Size};
+pub use remote_program::RemoteProgram;
 pub use settings::{
     ColorWhen, Flags, HistorySettings, Loaded, OutputSettings, PreserveChoice, ProgressWhen,
-    Setting, Settings, Sources, TransferSettings,
+    Setting, Settings, Sources, SshSettings, TransferSettings,
 };

@@ -14,7 +14,7 @@ pub struct QuantityError {
 }
 
 impl QuantityError {
-    fn new(text: &str, expected: &'static str) -> Self {
+    pub(crate) fn new(text: &str, expected: &'static str) -> Self {
         Self {
             text: text.escape_debug().to_string(),
             expected,

@@ -10,7 +10,7 @@ use figment::{Figment, providers::Serialized, value::Value};
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    DeleteLimit, Paths, Period,
+    DeleteLimit, Paths, Period, RemoteProgram,
     layers::{ConfigError, Keys, Layers, Origin},
 };
 
@@ -21,6 +21,8 @@ static KEYS: Keys = Keys {
         "history.enabled",
         "output.color",
         "output.progress",
+        "ssh.daemon",
+        "ssh.program",
         "transfer.durability",
         "transfer.max_delete",
         "transfer.one_file_system",
@@ -39,6 +41,8 @@ pub struct Settings {
     pub history: HistorySettings,
     /// What is shown.
     pub output: OutputSettings,
+    /// How machines are reached over ssh.
+    pub ssh: SshSettings,
     /// How entries are moved.
     pub transfer: TransferSettings,
 }
@@ -59,6 +63,16 @@ pub struct OutputSettings {
     pub color: ColorWhen,
     /// When and how progress is shown.
     pub progress: ProgressWhen,
+}
+
+/// How machines are reached over ssh.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct SshSettings {
+    /// What runs on the other machine.
+    pub daemon: RemoteProgram,
+    /// What runs here.
+    pub program: String,
 }
 
 /// How entries are moved.

@@ -4,13 +4,19 @@ use std::{io, net::SocketAddr, sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 use blit_contract::{
-    Carrier, Connection, Cx, Error, ErrorKind, Peer, PeerInfo, Result, SessionGrant, Stream,
+    Carrier, Connection, Cx, Error, ErrorKind, Peer, PeerInfo, Result, SecurityClass, SessionGrant,
+    Stream,
 };
-use blit_lanes::{LaneKeys, MakeLanes, Secret, Ways};
+use blit_lanes::{LaneKeys, MakeLanes, Rung, Secret, Sockets, Ways};
 use hyper_util::rt::TokioIo;
 use parking_lot::Mutex;
 use rustls::{ClientConfig, pki_types::ServerName};
-use tokio::{net::TcpStream, sync::mpsc, time::timeout};
+use tokio::{
+    io::{AsyncRead, AsyncWrite},
+    net::TcpStream,
+    sync::mpsc,
+    time::timeout,
+};
 use tokio_rustls::TlsConnector;
 use tonic::transport::{Channel, Endpoint};
 
@@ -59,9 +65,17 @@ pub struct Client {
     link: LinkClient<Channel>,
     info: PeerInfo,
     lanes: Arc<dyn MakeLanes>,
+    /// The name of the way on which calls and, where there is no better one, lanes cross.
+    way: &'static str,
+    sockets: Option<SocketRoot>,
+}
+
+/// What lanes of all sessions that are sockets of their own come from.
+#[derive(Debug, Clone)]
+struct SocketRoot {
     address: SocketAddr,
     secret: Secret,
-    lane_tls: Arc<ClientConfig>,
+    tls: Arc<ClientConfig>,
 }
 
 /// What a new connection proved.
@@ -88,19 +102,41 @@ impl Client {
         let mut info = PeerInfo::new(reached.address);
         info.identity = Some(*id.as_bytes());
         info.channel_binding = Some(reached.exporter);
-        let link = LinkClient::new(reached.channel)
-            .max_decoding_message_size(MESSAGE_BYTES_MAX)
-            .max_encoding_message_size(MESSAGE_BYTES_MAX);
         // The key that the control connection proved is the only one that a lane may show.
         let lane_tls = tls::client_config(identity, tls::ALPN_LANE, id, Arc::default());
         let lane_tls = lane_tls.map_err(|error| ConnectError::Refused(error.to_string()))?;
         Ok(Self {
-            link,
+            link: link(reached.channel),
             info,
             lanes,
-            address: reached.socket,
-            secret: reached.secret,
-            lane_tls: Arc::new(lane_tls),
+            way: "grpc",
+            sockets: Some(SocketRoot {
+                address: reached.socket,
+                secret: reached.secret,
+                tls: Arc::new(lane_tls),
+            }),
+        })
+    }
+
+    /// Speaks to the machine at the other end of `stream`, which whoever made it has proved: calls and
+    /// lanes cross it and nothing else. `way` is what it is called, `address` what that machine is.
+    ///
+    /// # Errors
+    /// The other end does not speak the protocol of the control plane.
+    pub async fn over<S>(
+        stream: S,
+        (way, address): (&'static str, String),
+        lanes: Arc<dyn MakeLanes>,
+    ) -> io::Result<Self>
+    where
+        S: AsyncRead + AsyncWrite + Send + Unpin + 'static,
+    {
+        Ok(Self {
+            link: link(channel(stream).await?),
+            info: PeerInfo::new(address),
+            lanes,
+            way,
+            sockets: None,
         })
     }
 
@@ -135,12 +171,17 @@ impl Peer for Client {
 
     async fn session(&self, cx: &Cx, grant: &SessionGrant) -> Result<Box<dyn Connection>> {
         cx.check()?;
-        let ways = Ways {
-            in_band: Arc::new(InBand(self.clone())),
-            address: self.address,
-            tls: Arc::clone(&self.lane_tls),
-            keys: LaneKeys::derive(&self.secret, &grant.id),
+        let in_band = Rung {
+            transport: self.way,
+            security: SecurityClass::Encrypted,
+            carrier: Arc::new(InBand(self.clone())),
         };
+        let sockets = self.sockets.as_ref().map(|root| Sockets {
+            address: root.address,
+            tls: Arc::clone(&root.tls),
+            keys: LaneKeys::derive(&root.secret, &grant.id),
+        });
+        let ways = Ways { in_band, sockets };
         Ok(self.lanes.connection(grant, ways))
     }
 }
@@ -254,11 +295,24 @@ async fn reach_one(
     let (_, connection) = secured.get_ref();
     let exporter = exported(connection, EXPORTER_LABEL)?;
     let secret = Secret::new(exported(connection, LANES_EXPORTER_LABEL)?);
-    // The channel gets this one connection: a lost one is told, not silently made anew.
-    let secured = Mutex::new(Some(TokioIo::new(secured)));
+    Ok(Reached {
+        channel: channel(secured).await?,
+        exporter,
+        secret,
+        address: address.to_owned(),
+        socket,
+    })
+}
+
+/// Calls over that one connection: a lost one is told, not silently made anew.
+async fn channel<S>(stream: S) -> io::Result<Channel>
+where
+    S: AsyncRead + AsyncWrite + Send + Unpin + 'static,
+{
+    let stream = Mutex::new(Some(TokioIo::new(stream)));
     let connector = tower::service_fn(move |_| {
-        let secured = secured.lock().take();
-        async move { secured.ok_or_else(|| io::Error::from(io::ErrorKind::NotConnected)) }
+        let stream = stream.lock().take();
+        async move { stream.ok_or_else(|| io::Error::from(io::ErrorKind::NotConnected)) }
     });
     let channel = Endpoint::from_static("http://peer")
         .initial_stream_window_size(STREAM_WINDOW_BYTES)
@@ -266,15 +320,14 @@ async fn reach_one(
         .http2_keep_alive_interval(KEEP_ALIVE)
         .keep_alive_timeout(KEEP_ALIVE)
         .connect_with_connector(connector)
-        .await
-        .map_err(io::Error::other)?;
-    Ok(Reached {
-        channel,
-        exporter,
-        secret,
-        address: address.to_owned(),
-        socket,
-    })
+        .await;
+    channel.map_err(io::Error::other)
+}
+
+fn link(channel: Channel) -> LinkClient<Channel> {
+    LinkClient::new(channel)
+        .max_decoding_message_size(MESSAGE_BYTES_MAX)
+        .max_encoding_message_size(MESSAGE_BYTES_MAX)
 }
 
 /// Whether trying to connect again may help.

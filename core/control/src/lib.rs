@@ -18,6 +18,7 @@ mod invitation;
 mod limits;
 mod local;
 mod peers;
+mod pipe;
 mod private_file;
 mod probe;
 mod proto;
@@ -34,9 +35,15 @@ pub use identity::{BadNodeId, Identity, IdentityError, NodeId};
 pub use invitation::{Invitation, InvitationError, Invitations};
 pub use local::{LocalClient, LocalServer, Manage, socket_of, sockets};
 pub use peers::{KnownPeer, Peers, PeersError};
+pub use pipe::{Greeting, PipeCalls, serve_pipe};
 pub use probe::{Probe, probe};
 pub use server::{Arrivals, LaneOpening, Server};
 pub use snapshot::{Snapshot, SnapshotError};
+
+/// What machines say to each other before and around their streams.
+pub mod calls {
+    pub use crate::proto::{JoinReply, JoinRequest, KnockRequest, Opening, Piece};
+}
 
 /// What the administrator and the daemon of this machine say to each other.
 pub mod management {

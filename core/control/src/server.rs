@@ -149,13 +149,7 @@ impl Server {
         .max_decoding_message_size(1 << 16);
         // Whether the process lives; it says nothing of what is here.
         let (_, health) = tonic_health::server::health_reporter();
-        let serving = GrpcServer::builder()
-            .initial_stream_window_size(STREAM_WINDOW_BYTES)
-            .initial_connection_window_size(CONNECTION_WINDOW_BYTES)
-            .max_concurrent_streams(STREAMS_MAX)
-            .http2_keepalive_interval(Some(KEEP_ALIVE))
-            .http2_keepalive_timeout(Some(KEEP_ALIVE))
-            .http2_max_header_list_size(16 << 10)
+        let serving = grpc()
             .add_service(link)
             .add_service(pairing)
             .add_service(health)
@@ -166,6 +160,17 @@ impl Server {
             () = taking => Ok(()),
         }
     }
+}
+
+/// HTTP/2 as both kinds of servers speak it.
+pub(crate) fn grpc() -> GrpcServer {
+    GrpcServer::builder()
+        .initial_stream_window_size(STREAM_WINDOW_BYTES)
+        .initial_connection_window_size(CONNECTION_WINDOW_BYTES)
+        .max_concurrent_streams(STREAMS_MAX)
+        .http2_keepalive_interval(Some(KEEP_ALIVE))
+        .http2_keepalive_timeout(Some(KEEP_ALIVE))
+        .http2_max_header_list_size(16 << 10)
 }
 
 /// What is done about those who may not come.
@@ -209,7 +214,7 @@ struct LinkService {
     refusals: Refusals,
 }
 
-type Replies = Pin<Box<dyn Incoming<Item = Result<Piece, Status>> + Send>>;
+pub(crate) type Replies = Pin<Box<dyn Incoming<Item = Result<Piece, Status>> + Send>>;
 
 #[async_trait]
 impl Link for LinkService {
@@ -221,31 +226,58 @@ impl Link for LinkService {
             let answer = Status::unauthenticated("this machine is not paired here");
             return Err(self.refusals.refuse(&peer, "connect", answer));
         }
-        let mut incoming = request.into_inner();
+        let Carried {
+            opening,
+            stream,
+            replies,
+        } = Carried::accept(request.into_inner()).await?;
+        match opening {
+            None => {
+                let arrivals = Arc::clone(&self.arrivals);
+                tokio::spawn(async move { arrivals.request(peer, stream).await });
+            }
+            Some(opening) if self.arrivals.lane(&peer, opening, stream) => {}
+            Some(_) => return Err(no_such_session()),
+        }
+        Ok(Response::new(replies))
+    }
+}
+
+/// A call that has said what it is for.
+pub(crate) struct Carried {
+    /// Which stream of a session it is; nothing for a request.
+    pub(crate) opening: Option<LaneOpening>,
+    pub(crate) stream: Stream,
+    pub(crate) replies: Replies,
+}
+
+impl Carried {
+    pub(crate) async fn accept(mut incoming: Streaming<Piece>) -> Result<Self, Status> {
         let opening = first(&mut incoming).await?;
-        let (pieces, mut queue) = mpsc::channel(PIECES_AHEAD);
-        let stream = Stream {
-            id: 0,
-            send: Some(Box::new(CallSend::of_server(pieces))),
-            recv: Some(Box::new(CallRecv::of_server(incoming))),
+        let session = match opening.session.is_empty() {
+            true => None,
+            false => Some(<[u8; 16]>::try_from(&*opening.session)),
         };
-        if opening.session.is_empty() {
-            let arrivals = Arc::clone(&self.arrivals);
-            tokio::spawn(async move { arrivals.request(peer, stream).await });
-        } else {
-            let session = <[u8; 16]>::try_from(&*opening.session);
-            let session = session.map_err(|_| Status::invalid_argument("no session"))?;
-            let opening = LaneOpening {
+        let session = session.transpose();
+        let session = session.map_err(|_| Status::invalid_argument("no session"))?;
+        let (pieces, mut queue) = mpsc::channel(PIECES_AHEAD);
+        Ok(Self {
+            opening: session.map(|session| LaneOpening {
                 session,
                 reverse: opening.reverse,
-            };
-            if !self.arrivals.lane(&peer, opening, stream) {
-                return Err(Status::not_found("there is no such session"));
-            }
-        }
-        let replies = futures_util::stream::poll_fn(move |cx| queue.poll_recv(cx));
-        Ok(Response::new(Box::pin(replies)))
+            }),
+            stream: Stream {
+                id: 0,
+                send: Some(Box::new(CallSend::of_server(pieces))),
+                recv: Some(Box::new(CallRecv::of_server(incoming))),
+            },
+            replies: Box::pin(futures_util::stream::poll_fn(move |cx| queue.poll_recv(cx))),
+        })
     }
+}
+
+pub(crate) fn no_such_session() -> Status {
+    Status::not_found("there is no such session")
 }
 
 async fn first(incoming: &mut Streaming<Piece>) -> Result<Opening, Status> {

@@ -102,6 +102,15 @@ fn refused(peer: &KnownPeer, error: &ConnectError) -> Check {
     Check::new("key", Verdict::Bad, detail)
 }
 
+/// Checks a machine that was reached over ssh, whose daemon has no modules.
+pub async fn check_login(cx: &Cx, client: &Client) -> Vec<Check> {
+    let mut checks = spoken(cx, client).await;
+    checks.retain(|check| check.name != MODULES);
+    checks
+}
+
+const MODULES: &str = "modules";
+
 /// What the machine says, and how long that takes.
 async fn spoken(cx: &Cx, client: &Client) -> Vec<Check> {
     let began = Instant::now();
@@ -114,8 +123,8 @@ async fn spoken(cx: &Cx, client: &Client) -> Vec<Check> {
     };
     let took = began.elapsed();
     let modules = match status.modules.len() as u64 {
-        0 => Check::new("modules", Verdict::Lacking, "none for this machine"),
-        count => Check::new("modules", Verdict::Good, units::count(count)),
+        0 => Check::new(MODULES, Verdict::Lacking, "none for this machine"),
+        count => Check::new(MODULES, Verdict::Good, units::count(count)),
     };
     vec![
         protocol(&status),

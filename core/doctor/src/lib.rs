@@ -7,7 +7,7 @@
 mod host;
 mod machine;
 
-pub use host::{Host, check_host};
+pub use host::{Host, check_host, check_login};
 pub use machine::{check_directory, check_machine};
 
 /// What a check found.

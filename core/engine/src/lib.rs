@@ -11,11 +11,9 @@
 #![forbid(unsafe_code)]
 #![deny(missing_docs)]
 
-mod channel;
 mod digest;
 mod job;
 mod lane;
-mod metered;
 mod overlap;
 mod progress;
 mod remote;
@@ -31,7 +29,7 @@ pub use job::{
 };
 pub use progress::{Count, Progress};
 pub use remote::{
-    Asked, Ended, Playing, RemoteJob, RemoteStore, Subtree, answer_with_store, ask_status,
-    run_remote,
+    Asked, Ended, Playing, RelayEnd, RelayJob, RemoteJob, RemoteStore, Subtree, answer_with_store,
+    ask_status, run_relay, run_remote,
 };
 pub use session::run;

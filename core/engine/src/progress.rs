@@ -96,12 +96,12 @@ impl Progress {
         }
     }
 
-    /// Adds what the other side did since `before`. What this side counts itself is left out.
-    pub(crate) fn absorb(&self, before: &Figures, now: &Figures, counts_scan: bool) {
-        let skipped = if counts_scan {
-            OWN_OF_SOURCE
-        } else {
-            OWN_OF_TARGET
+    /// Adds what a side on another machine did since `before`, without what is counted by another one.
+    pub(crate) fn absorb(&self, before: &Figures, now: &Figures, of: Told) {
+        let skipped = match of {
+            Told::Source => OWN_OF_TARGET,
+            Told::Target { scans: true } => &[],
+            Told::Target { scans: false } => OWN_OF_SOURCE,
         };
         for (at, count) in self.counts().into_iter().enumerate() {
             let figure = |figures: &Figures| figures.counts.get(at).copied().unwrap_or_default();
@@ -109,7 +109,9 @@ impl Progress {
                 count.add(figure(now).saturating_sub(figure(before)));
             }
         }
-        if counts_scan && let Some(phase) = now.phase {
+        if of != Told::Source
+            && let Some(phase) = now.phase
+        {
             self.enter(phase);
         }
     }
@@ -141,6 +143,18 @@ impl Progress {
     pub(crate) fn finish_scan(&self) {
         self.scan_is_over.store(true, Ordering::Relaxed);
     }
+}
+
+/// Which side tells its figures.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Told {
+    /// The source; all but its problems is counted by the target as well.
+    Source,
+    /// The target.
+    Target {
+        /// Whether what the source lists is counted by nobody else.
+        scans: bool,
+    },
 }
 
 /// Which of the figures a source, and which a target, counts itself; problems are counted by both.

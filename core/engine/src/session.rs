@@ -21,12 +21,10 @@ use tokio::{
 };
 
 use crate::{
-    Half, HalfRole, Job, Options, Progress, Report, Stop,
-    metered::{Meter, Metered},
-    overlap,
-    source::SourceRole,
+    Half, HalfRole, Job, Options, Progress, Report, Stop, overlap, source::SourceRole,
     target::TargetRole,
 };
+use blit_channel::{Meter, Metered};
 
 /// How often partial batches are flushed and the stall detector looks.
 const HEARTBEAT: Duration = Duration::from_secs(1);

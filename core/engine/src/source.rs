@@ -1,6 +1,5 @@
 //! The source's role: it lists its tree, plans what the target needs of it, and sends that.
 
-mod allowed;
 mod listing;
 mod removal;
 mod sending;
@@ -17,7 +16,7 @@ use blit_contract::{
     TransportCaps,
 };
 use blit_spool::Spool;
-use blit_wire::{Hello, Machine, Message, Open, Role, Settled, Summary, VERSIONS};
+use blit_wire::{Allowed, Hello, Machine, Message, Open, Role, Settled, Summary, VERSIONS};
 use futures_core::Stream;
 use futures_util::TryStreamExt;
 use parking_lot::Mutex;
@@ -27,10 +26,11 @@ use tokio::{
 };
 
 use crate::{
-    Source, Top, channel,
+    Source, Top,
     lane::{self, LANES, Lanes, Ledgers},
     session::{Session, joined},
 };
+use blit_channel as channel;
 
 /// How many pieces of work are read at a time. More than this many cores' worth of readers only
 /// fight for the same directory locks.
@@ -104,7 +104,13 @@ impl SourceRole {
         tasks.spawn(async move { sender.run(wanted).await });
         let settled = {
             let options = &self.session.options;
-            let allowed = (!as_objects).then(|| allowed::Allowed::new(&self.source.top, options));
+            let allowed = (!as_objects).then(|| {
+                Allowed::new(
+                    &self.source.top,
+                    options.select.clone(),
+                    options.is_read_only(),
+                )
+            });
             let listening = self.listen(
                 &mut incoming,
                 &mut machine,
@@ -165,7 +171,7 @@ impl SourceRole {
         incoming: &mut channel::Receiver<Message>,
         machine: &mut Machine,
         (needs, ledgers): (mpsc::Sender<Diff>, &Ledgers),
-        mut allowed: Option<allowed::Allowed>,
+        mut allowed: Option<Allowed>,
     ) -> Result<Spool<(blit_contract::RelPath, blit_contract::Entry)>> {
         let mut needs = Some(needs);
         let mut settled = Spool::default();

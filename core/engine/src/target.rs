@@ -6,7 +6,6 @@ mod commit;
 mod compare;
 mod cursor;
 mod delete;
-mod expected;
 mod finish;
 mod judge;
 mod ledger;
@@ -28,18 +27,19 @@ use blit_contract::{
 use blit_mover::Mover;
 use blit_spool::Spool;
 use blit_wire::{
-    Accept, Hello, LANES_MAX, Machine, Message, Open, Role, SETTLED_MAX, Settled, Summary,
-    VERSIONS, Verb,
+    Accept, Expected, Hello, LANES_MAX, Machine, Message, Open, Role, SETTLED_MAX, Settled,
+    Summary, VERSIONS, Verb,
 };
 use parking_lot::Mutex;
 use tokio::{sync::Mutex as AsyncMutex, task::JoinSet};
 
 use crate::{
-    Confirm, Options, Target, Top, channel,
+    Confirm, Options, Target, Top,
     lane::{LaneReceiver, broken},
     session::{Session, joined},
     source::{bug, receive},
 };
+use blit_channel as channel;
 
 /// The side that writes trees.
 pub(crate) struct TargetRole {
@@ -47,7 +47,7 @@ pub(crate) struct TargetRole {
     target: Target,
     confirm: Arc<dyn Confirm>,
     history: Arc<dyn History>,
-    expected: Option<expected::Expected>,
+    expected: Option<Expected>,
 }
 
 /// What all parts of the role share.
@@ -87,7 +87,7 @@ impl TargetRole {
     /// The same, taking nothing else of the source than it was asked for.
     pub(crate) fn expecting(mut self, asked: Option<&Top>) -> Self {
         let select = self.session.options.select.as_ref();
-        self.expected = asked.map(|top| expected::Expected::new(top, select.cloned()));
+        self.expected = asked.map(|top| Expected::new(top, select.cloned()));
         self
     }
 

@@ -26,4 +26,4 @@ pub use keys::{LaneKeys, Secret};
 pub use ladder::{LANE_WAIT, Ladder, LaneUse, PassedOver, Rung, Used};
 pub use machine::same_machine_proof;
 pub use sealed::CHUNK_BYTES_MAX;
-pub use ways::{MakeLanes, Ways};
+pub use ways::{MakeLanes, Sockets, Ways};

@@ -2,10 +2,10 @@
 
 use std::{fmt, net::SocketAddr, sync::Arc};
 
-use blit_contract::{Carrier, Connection, SessionGrant};
+use blit_contract::{Connection, SessionGrant};
 use rustls::ClientConfig;
 
-use crate::LaneKeys;
+use crate::{LaneKeys, Rung};
 
 /// Makes the connection of a session: whoever knows which transports there are.
 pub trait MakeLanes: fmt::Debug + Send + Sync {
@@ -17,7 +17,14 @@ pub trait MakeLanes: fmt::Debug + Send + Sync {
 #[derive(Debug)]
 pub struct Ways {
     /// Opens streams inside the control connection.
-    pub in_band: Arc<dyn Carrier>,
+    pub in_band: Rung,
+    /// What sockets of their own need; none where only the control connection leads.
+    pub sockets: Option<Sockets>,
+}
+
+/// What a lane that is a socket of its own needs.
+#[derive(Debug)]
+pub struct Sockets {
     /// The daemon, at the other end of the control connection.
     pub address: SocketAddr,
     /// Encrypts a socket of its own to the same daemon.

@@ -10,7 +10,9 @@
 #![forbid(unsafe_code)]
 #![deny(missing_docs)]
 
+mod allowed;
 mod codec;
+mod expected;
 mod frame;
 mod framing;
 mod limits;
@@ -21,7 +23,9 @@ mod remote;
 mod report;
 mod rules;
 
+pub use allowed::Allowed;
 pub use codec::BadMessage;
+pub use expected::Expected;
 pub use frame::{Answers, Carried, FileSeal, FileStart, Frame};
 pub use framing::FrameBuffer;
 pub use limits::{

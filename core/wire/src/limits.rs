@@ -65,6 +65,10 @@ pub(crate) const LISTED_MAX: usize = 262_144;
 /// The most bytes in such a list. With all patterns it fits in a message.
 pub(crate) const LIST_BYTES_MAX: usize = 4 << 20;
 
+/// The most bytes in what a place begins at: the name of a module, or over ssh a path, each byte of which
+/// may take three.
+pub(crate) const PLACE_BYTES_MAX: usize = 3 * 4_096;
+
 /// The most modules of a daemon.
 pub(crate) const MODULES_MAX: usize = 4_096;
 

@@ -16,6 +16,29 @@ pub enum Top {
     Names(Vec<TopName>),
 }
 
+impl Top {
+    /// Where the entry at `path` of the session is in the source.
+    #[must_use]
+    pub fn source_path(&self, path: &RelPath) -> RelPath {
+        let Self::Names(names) = self else {
+            return path.clone();
+        };
+        if names.iter().all(|name| name.source == name.target) {
+            return path.clone();
+        }
+        let components = path.components();
+        let renamed = components
+            .first()
+            .and_then(|first| names.iter().find(|name| name.target == **first));
+        match renamed {
+            Some(name) => std::iter::once(name.source.clone())
+                .chain(components.into_iter().skip(1).cloned())
+                .collect(),
+            None => path.clone(),
+        }
+    }
+}
+
 /// One named entry of the source directory, and its name at the target.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TopName {
@@ -117,8 +140,10 @@ pub struct SessionRequest {
     pub role: Role,
     /// The user's wishes.
     pub terms: Terms,
-    /// For a source: which entries of the directory.
+    /// For a source, and for a target of a relayed session: which entries of the source's directory.
     pub top: Top,
+    /// For a target: the source is on a third machine, and may list nothing else than `top` and `rules` say.
+    pub is_relayed: bool,
     /// Which entries take part, whichever role it plays.
     pub rules: Rules,
     /// How the client would have its lanes.

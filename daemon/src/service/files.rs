@@ -1,4 +1,4 @@
-//! The files of the service, as they are in `contrib/systemd`.
+//! The files of the service, as they are in `ci/packaging/systemd`.
 
 use std::{
     fs, io,
@@ -19,12 +19,12 @@ pub(super) const CONFIG: &str = "\
 # blit-daemon module add NAME=PATH[:rw|:add] writes below what is here.
 ";
 
-const UNIT: &str = include_str!("../../../contrib/systemd/blit-daemon.service");
-const SOCKET_UNIT: &str = include_str!("../../../contrib/systemd/blit-daemon.socket");
-const USER: &str = include_str!("../../../contrib/systemd/blit-daemon.sysusers.conf");
-const BACKUP: &str = include_str!("../../../contrib/systemd/profiles/backup.conf");
-const HOME: &str = include_str!("../../../contrib/systemd/profiles/home.conf");
-const STRICT: &str = include_str!("../../../contrib/systemd/profiles/strict.conf");
+const UNIT: &str = include_str!("../../../ci/packaging/systemd/blit-daemon.service");
+const SOCKET_UNIT: &str = include_str!("../../../ci/packaging/systemd/blit-daemon.socket");
+const USER: &str = include_str!("../../../ci/packaging/systemd/blit-daemon.sysusers.conf");
+const BACKUP: &str = include_str!("../../../ci/packaging/systemd/profiles/backup.conf");
+const HOME: &str = include_str!("../../../ci/packaging/systemd/profiles/home.conf");
+const STRICT: &str = include_str!("../../../ci/packaging/systemd/profiles/strict.conf");
 
 /// The program in [`UNIT`].
 const PROGRAM: &str = "/usr/bin/blit-daemon";

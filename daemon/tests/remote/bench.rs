@@ -9,6 +9,8 @@ use std::{
 
 use blit_conform::{Blit, Ran, Scratch};
 
+use crate::sshd::{Sshd, can_serve};
+
 /// What everybody calls the daemon's machine here.
 pub(crate) const HOST: &str = "localhost";
 
@@ -72,7 +74,7 @@ impl Daemon {
         self.child.id()
     }
 
-    /// Until it has ended by itself.
+    /// Waits until it has ended by itself.
     pub(crate) fn wait(&mut self) {
         self.child.wait().unwrap();
     }
@@ -103,6 +105,8 @@ pub(crate) struct Two {
     way: Way,
     /// After the daemon, which runs in it.
     net: Option<Net>,
+    /// The other way to the same files.
+    sshd: Option<Sshd>,
 }
 
 impl Two {
@@ -116,6 +120,9 @@ impl Two {
     }
 
     fn paired(self) -> Self {
+        if self.sshd.is_some() {
+            return self;
+        }
         let host = format!("{HOST}:{}", self.daemon.port());
         self.blit(&["pair", &host, &self.daemon.invitation])
             .succeeds();
@@ -149,11 +156,21 @@ impl Two {
         if way == Way::Tcp {
             std::fs::remove_file(scratch.path("daemon-state/lanes.sock")).unwrap();
         }
+        let sshd = (way == Way::Ssh).then(|| Sshd::start(&scratch));
         Self {
             scratch,
             daemon,
             way,
             net,
+            sshd,
+        }
+    }
+
+    /// A path that begins with a module, as it is named that way.
+    pub(crate) fn there(&self, path: &str) -> String {
+        match &self.sshd {
+            Some(_) => format!("ssh://nas{}/{path}", self.scratch.root().display()),
+            None => there(path),
         }
     }
 
@@ -199,7 +216,10 @@ impl Two {
         words: &[S],
         wrapper: Vec<String>,
     ) -> Blit {
-        let command = client(&self.scratch).args(words);
+        let command = match &self.sshd {
+            Some(sshd) => sshd.client(&self.scratch).args(words),
+            None => client(&self.scratch).args(words),
+        };
         let inside = self.net.as_ref().map(Net::inside).unwrap_or_default();
         let command = match [inside, wrapper].concat() {
             wrapper if wrapper.is_empty() => command,
@@ -242,6 +262,8 @@ pub(crate) enum Way {
     Encrypted,
     /// Inside the control connection.
     Grpc,
+    /// Inside what ssh gives.
+    Ssh,
     /// On one machine, without a Unix socket.
     Tcp,
     /// Between two machines that trust the network.
@@ -256,10 +278,16 @@ impl Way {
         match self {
             Self::Encrypted => "over tcp, encrypted",
             Self::Grpc => "over grpc, encrypted",
+            Self::Ssh => "over ssh, encrypted",
             Self::Tcp => "over tcp, on this machine",
             Self::Trusted => "over tcp, in clear",
             Self::Unix => "over unix, on this machine",
         }
+    }
+
+    /// Whether that way can be had here.
+    pub(crate) fn is_there(self) -> bool {
+        self != Self::Ssh || can_serve()
     }
 
     fn is_far(self) -> bool {

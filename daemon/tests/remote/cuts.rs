@@ -2,7 +2,7 @@
 
 use std::{path::Path, process::Command, time::Duration};
 
-use blit_conform::assert_same;
+use blit_conform::{assert_same, is_long};
 
 use crate::bench::{Two, contents, there};
 
@@ -146,4 +146,89 @@ fn a_session_that_outlasts_the_stop_timeout_is_stopped_and_continues_when_it_is_
     two.daemon = Two::start(&two.scratch, &listen, &[]);
     two.blit(&words).succeeds();
     assert_same(&source, &two.module());
+}
+
+/// A transfer under way, of which the first file has come.
+fn begun(two: &Two, source: &Path) -> std::process::Child {
+    let words = [
+        "copy".into(),
+        "--durability=file".into(),
+        "--retry-for=0s".into(),
+        contents(source),
+        there("m/").into(),
+    ];
+    let mut child = two.command(&words).command().spawn().unwrap();
+    wait_for_first(&two.module(), &mut child);
+    child
+}
+
+fn signal(signal: &str, process: u32) {
+    let id = process.to_string();
+    let sent = Command::new("kill").args([signal, &id]).status().unwrap();
+    assert!(sent.success());
+}
+
+/// It takes as long as both sides wait for a sign of life: only the long run does.
+#[test]
+fn a_daemon_that_stops_is_noticed() {
+    if !is_long() {
+        return;
+    }
+    let two = Two::new();
+    let source = two.scratch.directory("source");
+    fill(&source);
+    let mut child = begun(&two, &source);
+    signal("-STOP", two.daemon.id());
+    let ended = child.wait().unwrap();
+    signal("-CONT", two.daemon.id());
+    // It may have been through.
+    assert!(matches!(ended.code(), Some(0 | 8)), "{ended}");
+    assert_whole(&two.module());
+}
+
+/// The same from the other side: its session ends, and then the daemon can.
+#[test]
+fn a_client_that_stops_is_let_go() {
+    if !is_long() {
+        return;
+    }
+    let mut two = Two::new();
+    let source = two.scratch.directory("source");
+    fill(&source);
+    let mut child = begun(&two, &source);
+    signal("-STOP", child.id());
+    // It waits until no session runs.
+    signal("-TERM", two.daemon.id());
+    two.daemon.wait();
+    signal("-KILL", child.id());
+    child.wait().unwrap();
+    assert_whole(&two.module());
+}
+
+#[test]
+fn two_runs_into_one_target_mix_nothing() {
+    let two = Two::new();
+    let sources = ["one", "other"].map(|name| two.scratch.directory(name));
+    for (source, value) in sources.iter().zip([1_u8, 2]) {
+        for number in 0..30 {
+            // Of another size, too: each is told from the other.
+            let content = vec![value; 100_000 + usize::from(value)];
+            std::fs::write(source.join(format!("f{number}")), content).unwrap();
+        }
+    }
+    let runs = sources.each_ref().map(|source| {
+        let words = ["copy".into(), contents(source), there("m/").into()];
+        two.command(&words).command().spawn().unwrap()
+    });
+    for mut run in runs {
+        let ended = run.wait().unwrap();
+        // One may find that what it compared with is another's by now.
+        assert!(matches!(ended.code(), Some(0 | 3)), "{ended}");
+    }
+    for number in 0..30 {
+        let content = std::fs::read(two.module().join(format!("f{number}"))).unwrap();
+        let value = content[0];
+        assert!(content.iter().all(|byte| *byte == value), "f{number}");
+        assert_eq!(content.len(), 100_000 + usize::from(value), "f{number}");
+    }
 }

@@ -323,6 +323,7 @@ fn hostile_rules_are_refused_and_nothing_else_is() {
                 role: Role::Target,
                 terms: blit_engine::Options::new(Verb::Copy).terms(),
                 top: Top::Contents,
+                is_relayed: false,
                 rules: rules.clone(),
                 lanes: blit_wire::LaneWishes::default(),
             }));

@@ -113,7 +113,7 @@ async fn play(stage: &Stage, role: Role, scripts: &[sources::Script]) {
         }
     });
     let playing = futures_util::stream::iter(playing).buffer_unordered(AT_A_TIME);
-    let wrong: Vec<_> = playing.filter_map(async |it| it).collect().await;
+    let wrong: Vec<_> = playing.filter_map(std::future::ready).collect().await;
     assert!(
         wrong.is_empty(),
         "{}\n{} of {}",
@@ -167,7 +167,7 @@ async fn a_daemon_that_breaks_a_rule_gets_nothing_and_changes_nothing() {
         }
     });
     let playing = futures_util::stream::iter(playing).buffer_unordered(AT_A_TIME);
-    let wrong: Vec<_> = playing.filter_map(async |it| it).collect().await;
+    let wrong: Vec<_> = playing.filter_map(std::future::ready).collect().await;
     assert!(
         wrong.is_empty(),
         "{}\n{} wrong",

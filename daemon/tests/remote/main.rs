@@ -9,16 +9,20 @@
 
 mod audit;
 mod bench;
+mod between;
 mod chaos;
 mod configuring;
+mod corpus;
 mod cuts;
 mod exact;
 mod filters;
 mod first_steps;
+mod floods;
 mod gate;
 mod handed;
 mod hostile;
 mod kernel;
+mod kills;
 mod lanes;
 mod manage;
 mod matrix;
@@ -28,5 +32,7 @@ mod relay;
 mod resume;
 mod running;
 mod service;
+mod ssh;
+mod sshd;
 mod trees;
 mod verbs;

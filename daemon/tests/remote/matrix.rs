@@ -150,40 +150,20 @@ impl Stage {
     }
 
     fn tls(&self, who: Comes) -> rustls::ClientConfig {
-        let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
-        let builder = rustls::ClientConfig::builder_with_provider(provider)
-            .with_protocol_versions(&[&rustls::version::TLS13])
-            .unwrap()
-            .dangerous()
-            .with_custom_certificate_verifier(Arc::new(AnyServer));
         let key = match who {
             Comes::Paired => {
                 let pem = self.scratch.path("client-state/identity/node.key");
                 let pem = std::fs::read_to_string(pem).unwrap();
                 Some(rcgen::KeyPair::from_pem(&pem).unwrap())
             }
-            Comes::Unknown | Comes::UnknownToPair => {
-                Some(rcgen::KeyPair::generate_for(&rcgen::PKCS_ED25519).unwrap())
-            }
+            Comes::Unknown | Comes::UnknownToPair => Some(key_of_stranger()),
             _ => None,
-        };
-        let mut config = match key {
-            None => builder.with_no_client_auth(),
-            Some(key) => {
-                let parameters = rcgen::CertificateParams::new(vec!["x".to_owned()]).unwrap();
-                let certificate = parameters.self_signed(&key).unwrap().der().clone();
-                let key = rustls::pki_types::PrivatePkcs8KeyDer::from(key.serialize_der());
-                builder
-                    .with_client_auth_cert(vec![certificate], key.into())
-                    .unwrap()
-            }
         };
         let alpn: &[u8] = match who {
             Comes::UnknownToPair => b"blit-pair/1",
             _ => b"blit/1",
         };
-        config.alpn_protocols = vec![alpn.to_vec()];
-        config
+        tls(key, alpn)
     }
 
     /// How the daemon's paired client is answered; nothing if it is not refused.
@@ -207,6 +187,37 @@ impl Stage {
             }
         }
     }
+}
+
+fn key_of_stranger() -> rcgen::KeyPair {
+    rcgen::KeyPair::generate_for(&rcgen::PKCS_ED25519).unwrap()
+}
+
+/// What a paired machine would speak, with a key that nobody knows.
+pub(crate) fn tls_of_stranger() -> rustls::ClientConfig {
+    tls(Some(key_of_stranger()), b"blit/1")
+}
+
+fn tls(key: Option<rcgen::KeyPair>, alpn: &[u8]) -> rustls::ClientConfig {
+    let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+    let builder = rustls::ClientConfig::builder_with_provider(provider)
+        .with_protocol_versions(&[&rustls::version::TLS13])
+        .unwrap()
+        .dangerous()
+        .with_custom_certificate_verifier(Arc::new(AnyServer));
+    let mut config = match key {
+        None => builder.with_no_client_auth(),
+        Some(key) => {
+            let parameters = rcgen::CertificateParams::new(vec!["x".to_owned()]).unwrap();
+            let certificate = parameters.self_signed(&key).unwrap().der().clone();
+            let key = rustls::pki_types::PrivatePkcs8KeyDer::from(key.serialize_der());
+            builder
+                .with_client_auth_cert(vec![certificate], key.into())
+                .unwrap()
+        }
+    };
+    config.alpn_protocols = vec![alpn.to_vec()];
+    config
 }
 
 async fn over<S>(stream: S) -> Result<Channel, String>
@@ -302,6 +313,7 @@ fn requests(kind: &str, module: &str) -> Vec<(Request, [bool; 3])> {
             role,
             terms: terms(verb),
             top: Top::Contents,
+            is_relayed: false,
             rules: Rules::default(),
             lanes: LaneWishes::default(),
         }))

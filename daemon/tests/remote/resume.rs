@@ -6,6 +6,7 @@ use std::{
     io::Write,
     os::unix::fs::{FileExt, MetadataExt, PermissionsExt, chown, symlink},
     path::{Path, PathBuf},
+    time::Duration,
 };
 
 use blit_conform::{Blit, assert_same, is_long, is_root};
@@ -16,6 +17,9 @@ use crate::{
 };
 
 const MIB: u64 = 1 << 20;
+
+/// Several GiB take their time where several tests share few cores.
+const LONG: Duration = Duration::from_secs(30 * 60);
 
 /// What may be sent again after a cut.
 const AGAIN_MAX: u64 = 16 * MIB;
@@ -62,6 +66,10 @@ impl Far {
         // Everything has to pass the gate.
         let words: [OsString; 3] = ["copy".into(), source, target];
         let copy = self.two.command(&words).args(more);
+        let copy = match is_long() {
+            true => copy.within(LONG),
+            false => copy,
+        };
         copy.env("BLIT_FORCE_GRPC_DATA", "1")
     }
 

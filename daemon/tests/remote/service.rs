@@ -197,7 +197,7 @@ fn nothing_is_installed_if_anything_of_it_cannot_be() {
 
 #[test]
 fn the_file_for_macos_names_a_user_and_a_program() {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../contrib/launchd");
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../ci/packaging/launchd");
     let text = fs::read_to_string(path.join("org.blit.blit-daemon.plist")).unwrap();
     for words in [
         "<key>UserName</key>",

@@ -6,7 +6,7 @@ use std::{
 };
 
 use blit_contract::{Connection, Offer, SecurityClass, SessionGrant};
-use blit_lanes::{Ladder, LaneUse, MakeLanes, Rung, Ways};
+use blit_lanes::{Ladder, LaneUse, MakeLanes, Rung, Sockets, Ways};
 
 /// Opens lanes over whatever the daemon offers and this machine has: a Unix socket, TCP, or else the
 /// control connection itself.
@@ -23,23 +23,21 @@ pub struct Lanes {
 impl MakeLanes for Lanes {
     fn connection(&self, grant: &SessionGrant, ways: Ways) -> Box<dyn Connection> {
         let next = Arc::default();
-        let offers = grant.offers.iter().filter(|_| !self.only_in_band);
-        let rungs = offers.filter_map(|offer| self.rung(offer, &ways, &next));
-        let in_band = Rung {
-            transport: "grpc",
-            security: SecurityClass::Encrypted,
-            carrier: Arc::clone(&ways.in_band),
-        };
-        let ladder = Ladder::new(rungs.collect(), in_band, Arc::clone(&self.uses));
+        let sockets = ways.sockets.filter(|_| !self.only_in_band);
+        let rungs = sockets.iter().flat_map(|sockets| {
+            let offers = grant.offers.iter();
+            offers.filter_map(|offer| self.rung(offer, sockets, &next))
+        });
+        let ladder = Ladder::new(rungs.collect(), ways.in_band, Arc::clone(&self.uses));
         blit_transport_grpc::dialing(Arc::new(ladder), grant.id)
     }
 }
 
 impl Lanes {
     /// The way that is offered; `None` if this side does not have or does not want it.
-    fn rung(&self, offer: &Offer, ways: &Ways, next: &Arc<AtomicU32>) -> Option<Rung> {
-        let is_here = ways.address.ip().is_loopback();
-        let (keys, next) = (ways.keys.clone(), Arc::clone(next));
+    fn rung(&self, offer: &Offer, sockets: &Sockets, next: &Arc<AtomicU32>) -> Option<Rung> {
+        let is_here = sockets.address.ip().is_loopback();
+        let (keys, next) = (sockets.keys.clone(), Arc::clone(next));
         match (&*offer.endpoint.scheme, offer.security) {
             ("unix", SecurityClass::SameMachine) if is_here => {
                 let path = Path::new(&offer.endpoint.authority);
@@ -52,14 +50,14 @@ impl Lanes {
             ("tcp", class) => {
                 let dialer = match class {
                     SecurityClass::Encrypted => {
-                        let tls = Arc::clone(&ways.tls);
-                        blit_transport_tcp::Dialer::encrypted(ways.address, tls, keys, next)
+                        let tls = Arc::clone(&sockets.tls);
+                        blit_transport_tcp::Dialer::encrypted(sockets.address, tls, keys, next)
                     }
                     SecurityClass::SameMachine if is_here => {
-                        blit_transport_tcp::Dialer::in_clear(ways.address, keys, next)
+                        blit_transport_tcp::Dialer::in_clear(sockets.address, keys, next)
                     }
                     SecurityClass::TrustedNetwork if self.may_be_clear => {
-                        blit_transport_tcp::Dialer::in_clear(ways.address, keys, next)
+                        blit_transport_tcp::Dialer::in_clear(sockets.address, keys, next)
                     }
                     _ => return None,
                 };

@@ -16,6 +16,7 @@ const MARKS: &[&str] = &[
     "from_be_bytes",
     "from_le_bytes",
     "impl FromStr for",
+    "include_proto!",
     "postcard::from_bytes",
     "pub fn parse(&self, text: &OsStr)",
     "postcard::take_from_bytes",

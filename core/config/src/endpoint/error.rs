@@ -42,6 +42,10 @@ pub enum EndpointProblem {
     RsyncModule,
     /// `rsync://`.
     RsyncScheme,
+    /// What follows `ssh://` is no host.
+    SshAuthority,
+    /// `ssh://HOST` without a path.
+    SshPath,
     /// `-`, which is reserved.
     Stdio,
     /// No plugin serves this scheme.
@@ -74,7 +78,7 @@ impl EndpointError {
         match &self.problem {
             EndpointProblem::Authority => "after :// a host is expected".into(),
             EndpointProblem::Backslash => "paths on other machines have forward slashes".into(),
-            EndpointProblem::DotDot => "a path in a module cannot go up with ..".into(),
+            EndpointProblem::DotDot => "a path on another machine cannot go up with ..".into(),
             EndpointProblem::Empty => "it is empty".into(),
             EndpointProblem::Escape => {
                 "in a URL, % is followed by two hexadecimal digits that give valid text".into()
@@ -88,6 +92,10 @@ impl EndpointError {
             EndpointProblem::PortNeedsColon => "after a port a colon is expected".into(),
             EndpointProblem::RsyncModule => "that is rsync's daemon syntax".into(),
             EndpointProblem::RsyncScheme => "blit does not speak rsync's protocol".into(),
+            EndpointProblem::SshAuthority => {
+                "after ssh:// a host is expected, or a user, @ and a host".into()
+            }
+            EndpointProblem::SshPath => "it names a machine, and nothing on it".into(),
             EndpointProblem::Stdio => "- is reserved for standard input and output".into(),
             EndpointProblem::UnknownScheme(scheme) => format!("no plugin provides {scheme}://"),
             EndpointProblem::UserAt => "blit knows machines, not logins".into(),
@@ -101,7 +109,7 @@ impl EndpointError {
         match &self.problem {
             EndpointProblem::Authority => "write blit://HOST[:PORT]/MODULE[/PATH]".into(),
             EndpointProblem::Backslash => format!("write {}", text.replace('\\', "/")),
-            EndpointProblem::DotDot => "write the path from the module's root".into(),
+            EndpointProblem::DotDot => "write the path from its root".into(),
             EndpointProblem::Empty => "name a path or HOST:/MODULE".into(),
             EndpointProblem::Escape => "write a percent sign itself as %25".into(),
             EndpointProblem::Module => "list the modules of a host with: blit list HOST".into(),
@@ -113,11 +121,20 @@ impl EndpointError {
                 format!("for blit write {}", text.replacen("::", ":/", 1))
             }
             EndpointProblem::RsyncScheme => "start blit-daemon there and write HOST:/MODULE".into(),
+            EndpointProblem::SshAuthority => "write ssh://[USER@]HOST[:PORT]/PATH".into(),
+            EndpointProblem::SshPath => {
+                format!("write {text}/PATH, or {text}/~/PATH for one below the home directory")
+            }
             EndpointProblem::Stdio => "for a file of that name write ./-".into(),
             EndpointProblem::UnknownScheme(_) => "see what there is with: blit plugin list".into(),
             EndpointProblem::UserAt => {
                 let (login, rest) = text.split_once('@').unwrap_or(("", text));
-                format!("drop {login}@ and write {rest}")
+                let over_ssh = match rest.split_once(':') {
+                    Some((host, path)) if path.starts_with('/') => format!("{host}{path}"),
+                    Some((host, path)) => format!("{host}/~/{path}"),
+                    None => rest.to_owned(),
+                };
+                format!("over ssh write ssh://{login}@{over_ssh}; to a paired machine {rest}")
             }
         }
     }

@@ -118,6 +118,30 @@ fn cases() -> Vec<Case> {
         case("s3://bucket/pre/fix", "store s3://bucket/pre/fix", false),
         case("s3://bucket/pre/fix/", "store s3://bucket/pre/fix/", true),
         bad("s3:///x", P::NoBucket),
+        case("ssh://nas/srv/x", "ssh ssh://nas/srv/x", false),
+        case("SSH://nas/srv/x/", "ssh ssh://nas/srv/x/", true),
+        case("ssh://nas/", "ssh ssh://nas/", true),
+        case("ssh://nas//srv/./x", "ssh ssh://nas/srv/x", false),
+        case("ssh://nas/~", "ssh ssh://nas/~/", true),
+        case("ssh://nas/~/x", "ssh ssh://nas/~/x", false),
+        case("ssh://nas/%7E/x", "ssh ssh://nas/%7E/x", false),
+        case("ssh://nas/x/~", "ssh ssh://nas/x/~", false),
+        case("ssh://nas/a%20b", "ssh ssh://nas/a%20b", false),
+        case("ssh://me@nas:2222/x", "ssh ssh://me@nas:2222/x", false),
+        case("ssh://me@corp@nas/x", "ssh ssh://me@corp@nas/x", false),
+        case("ssh://nas/me@x:y", "ssh ssh://nas/me@x:y", false),
+        case("ssh://[::1]:22/x", "ssh ssh://[::1]:22/x", false),
+        bad("ssh://", P::SshAuthority),
+        bad("ssh://nas", P::SshPath),
+        bad("ssh://me@nas:22", P::SshPath),
+        bad("ssh://-oProxyCommand=x/y", P::SshAuthority),
+        bad("ssh://-l@nas/x", P::SshAuthority),
+        bad("ssh://me;id@nas/x", P::SshAuthority),
+        bad("ssh://@nas/x", P::SshAuthority),
+        bad("ssh://nas:0/x", P::Port),
+        bad("ssh://nas:22x/x", P::SshAuthority),
+        bad("ssh://nas/../x", P::DotDot),
+        bad("ssh://nas/%2e%2e/x", P::DotDot),
         bad("gs://b/x", P::UnknownScheme(String::from("gs"))),
         bad("rsync://h/m", P::RsyncScheme),
         bad("h::m/x", P::RsyncModule),
@@ -173,6 +197,7 @@ fn kind(endpoint: &Endpoint) -> &'static str {
         Endpoint::Host { .. } => "host",
         Endpoint::Local(_) => "local",
         Endpoint::Remote { .. } => "remote",
+        Endpoint::Ssh { .. } => "ssh",
         Endpoint::Store { .. } => "store",
     }
 }
@@ -214,7 +239,18 @@ fn every_error_says_why_and_what_to_write() {
         ("[::1]:9031/photos", "with a port write [::1]:9031:/photos"),
         ("nas:9031", "with a port write nas:9031:/MODULE"),
         ("nas::m/x", "for blit write nas:/m/x"),
-        ("me@nas:/photos", "drop me@ and write nas:/photos"),
+        (
+            "me@nas:/photos",
+            "over ssh write ssh://me@nas/photos; to a paired machine nas:/photos",
+        ),
+        (
+            "me@nas:photos",
+            "over ssh write ssh://me@nas/~/photos; to a paired machine nas:photos",
+        ),
+        (
+            "ssh://nas",
+            "write ssh://nas/PATH, or ssh://nas/~/PATH for one below the home directory",
+        ),
         ("nas:\\photos\\x", "write nas:/photos/x"),
     ] {
         let error = parser(false).parse(OsStr::new(input)).unwrap_err();
@@ -268,6 +304,25 @@ proptest! {
     }
 
     #[test]
+    fn the_canonical_form_over_ssh_reads_as_the_same_endpoint(
+        user in proptest::option::of("[a-z_][a-z0-9._-]{0,8}"),
+        host in "[a-z][a-z0-9]{1,8}",
+        port in proptest::option::of(1..=u16::MAX),
+        from_home: bool,
+        parts in proptest::collection::vec(proptest::collection::vec(1..=255_u8, 1..20), 0..4),
+        slash: bool,
+    ) {
+        let names = parts.into_iter().filter_map(|part| Name::new(part).ok());
+        let path: RelPath = names.collect();
+        // A root has no name, and is its contents either way.
+        let slash = slash || path.is_root();
+        let place = LoginPath { from_home, path };
+        let endpoint = Endpoint::Ssh { user, host, port, place, slash };
+        let text = endpoint.to_string();
+        prop_assert_eq!(parser(false).parse(OsStr::new(&text)).unwrap(), endpoint);
+    }
+
+    #[test]
     fn any_text_is_an_endpoint_or_an_error_that_says_what_to_write(text in "\\PC*", windows: bool) {
         match parser(windows).parse(OsStr::new(&text)) {
             Ok(endpoint) => drop(endpoint.to_string()),
@@ -282,7 +337,7 @@ proptest! {
     }
 
     #[test]
-    fn addresses_and_percent_signs_of_any_kind_do_not_panic(text in "(blit://|nas:|\\[)?[\\]\\[%:/@0-9a-f\\\\]*") {
+    fn addresses_and_percent_signs_of_any_kind_do_not_panic(text in "(blit://|ssh://|nas:|\\[)?[\\]\\[%:/@0-9a-f\\\\]*") {
         if let Err(error) = parser(false).parse(OsStr::new(&text)) {
             prop_assert!(!error.next().is_empty());
         }

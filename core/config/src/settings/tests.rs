@@ -88,6 +88,8 @@ fn every_key_can_be_set_in_a_file_in_the_environment_and_most_by_a_flag() {
         ("history.enabled", "false"),
         ("output.color", "always"),
         ("output.progress", "plain"),
+        ("ssh.daemon", "/opt/blit/blit-daemon"),
+        ("ssh.program", "/usr/local/bin/ssh"),
         ("transfer.durability", "file"),
         ("transfer.max_delete", "75%"),
         ("transfer.one_file_system", "true"),

@@ -8,7 +8,7 @@ use blit_wire::{DATA_BYTES_MAX, Frame, LEDGER_BLOCKS_MAX, LEDGERS_MAX, Ledger};
 use bytes::Bytes;
 use parking_lot::Mutex;
 
-use crate::channel::Sender;
+use blit_channel::Sender;
 
 /// How much is read at a time, unless a block is larger.
 const CHUNK_BYTES: u64 = 1 << 20;

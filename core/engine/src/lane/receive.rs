@@ -6,10 +6,8 @@ use blit_contract::{Cx, Diff, DiffKind, Error, ErrorKind, Result, SmallFile, Str
 use blit_wire::{Answers, Body, Carried, FileStart, Frame, Payload};
 
 use super::pieces::{Feed, Pieces, feed};
-use crate::{
-    channel::{self, Receiver},
-    target::{Needs, Prepared},
-};
+use crate::target::{Needs, Prepared};
+use blit_channel::{self as channel, Receiver};
 
 /// What came over a lane.
 #[derive(Debug)]

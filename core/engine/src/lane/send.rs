@@ -11,10 +11,8 @@ use blit_wire::{Answers, Body, Carried, DATA_BYTES_MAX, FileSeal, FileStart, Fra
 use tokio::sync::{Mutex, mpsc};
 
 use super::changes::{self, Known, Ledgers};
-use crate::{
-    channel::{self, Sender},
-    session::Session,
-};
+use crate::session::Session;
+use blit_channel::{self as channel, Sender};
 
 /// Answers of about so many bytes share a frame.
 const ANSWERS_BYTES: usize = 2 << 20;

@@ -12,13 +12,13 @@ use blit_wire::{
 use tokio::{sync::mpsc, time::timeout};
 
 use super::request::{Asking, hung_up, unexpected};
-
 use crate::{
-    Confirm, Doomed, Half, HalfRole, Options, Progress, lane::is_violation, session::run_half,
+    Confirm, Doomed, Half, HalfRole, Options, Progress, lane::is_violation, progress::Told,
+    session::run_half,
 };
 
 /// How long the daemon may take to say how it ended, once this side has.
-const REPORT_WAIT: Duration = Duration::from_secs(30);
+pub(super) const REPORT_WAIT: Duration = Duration::from_secs(30);
 
 /// A session between a tree of this process and one of a daemon.
 pub struct RemoteJob {
@@ -64,7 +64,10 @@ pub async fn run_remote(job: RemoteJob) -> Report {
                 confirm: Arc::clone(&job.confirm),
                 events: job.events.clone(),
                 progress: Arc::clone(&job.progress),
-                is_source: remote_side == Side::Target,
+                of: match remote_side {
+                    Side::Source => Told::Source,
+                    Side::Target => Told::Target { scans: false },
+                },
                 figures: Figures::default(),
             };
             let ending = job.cancel.child();
@@ -100,6 +103,7 @@ async fn begin(job: &RemoteJob) -> Result<(Asking, Box<dyn blit_contract::Connec
         role,
         terms: job.options.terms(),
         top: job.top.clone(),
+        is_relayed: false,
         lanes: job.lanes,
         rules: job.rules.clone(),
     };
@@ -111,7 +115,7 @@ async fn begin(job: &RemoteJob) -> Result<(Asking, Box<dyn blit_contract::Connec
     }
 }
 
-fn stopped(side: Side, error: Error) -> Report {
+pub(super) fn stopped(side: Side, error: Error) -> Report {
     let path = error.path().cloned().unwrap_or_default();
     let mut report = Report::default();
     report.stop = Some(Stop::Failed(Arc::new(Problem::new(side, path, error))));
@@ -177,24 +181,25 @@ fn join(mut ours: Report, theirs: Result<Report>, side: Side, is_wished: bool) -
 }
 
 /// Hears what the daemon tells of its side.
-struct Listener {
-    asking: Asking,
-    confirm: Arc<dyn Confirm>,
-    events: mpsc::Sender<Event>,
-    progress: Arc<Progress>,
-    /// Whether this side is the source.
-    is_source: bool,
-    figures: Figures,
+pub(super) struct Listener {
+    pub(super) asking: Asking,
+    pub(super) confirm: Arc<dyn Confirm>,
+    pub(super) events: mpsc::Sender<Event>,
+    pub(super) progress: Arc<Progress>,
+    /// Which side it is.
+    pub(super) of: Told,
+    pub(super) figures: Figures,
 }
 
 impl Listener {
-    async fn listen(&mut self) -> Result<Report> {
+    /// Until its report.
+    pub(super) async fn listen(&mut self) -> Result<Report> {
         loop {
             match self.asking.next().await? {
                 Reply::Event(event) => self.tell(event).await,
                 Reply::Figures(figures) => {
                     let progress = &self.progress;
-                    progress.absorb(&self.figures, &figures, self.is_source);
+                    progress.absorb(&self.figures, &figures, self.of);
                     self.figures = figures;
                 }
                 Reply::Ask { plan, sample } => self.confirm(plan, sample).await?,
@@ -204,9 +209,14 @@ impl Listener {
         }
     }
 
+    fn is_relayed(&self) -> bool {
+        self.of == Told::Target { scans: true }
+    }
+
     async fn tell(&self, event: Event) {
         let event = match event {
-            Event::Plan(_) => Event::Plan(self.progress.totals()),
+            // Where this process counts, too, it knows more.
+            Event::Plan(_) if !self.is_relayed() => Event::Plan(self.progress.totals()),
             other => other,
         };
         // Nobody listening is no reason to stop.

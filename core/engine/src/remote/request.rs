@@ -3,7 +3,7 @@
 use blit_contract::{Cx, Error, ErrorKind, Peer, Result, Stream};
 use blit_wire::{Reply, Request, Status};
 
-use crate::channel::{self, Receiver, Sender};
+use blit_channel::{self as channel, Receiver, Sender};
 
 /// The client's end of a request.
 #[derive(Debug)]

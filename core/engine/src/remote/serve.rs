@@ -9,7 +9,7 @@ use blit_contract::{
     WritePolicy,
 };
 use blit_subtree::{joined, within};
-use blit_wire::{Answer, LISTING_ENTRIES_MAX, Reply, Report, Request, Terms};
+use blit_wire::{Answer, LISTING_ENTRIES_MAX, Reply, Report, Request, Terms, Top};
 use futures_util::StreamExt;
 use tokio::sync::{mpsc, oneshot};
 
@@ -32,6 +32,8 @@ const EVENTS_QUEUE: usize = 256;
 pub struct Playing {
     /// The role and its tree.
     pub role: HalfRole,
+    /// What a source on a third machine was asked for; a target takes nothing else.
+    pub asked: Option<Top>,
     /// The user's wishes.
     pub terms: Terms,
     /// Which entries take part; all if there is none.
@@ -61,7 +63,7 @@ impl Playing {
             role: self.role,
             planner: self.planner,
             connection: self.connection,
-            asked: None,
+            asked: self.asked,
             options,
             confirm: Arc::new(AskClient(questions)),
             history: self.history,

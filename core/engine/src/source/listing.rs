@@ -198,23 +198,3 @@ fn renamed_path(path: &RelPath, name: &TopName) -> RelPath {
     names.next();
     std::iter::once(name.target.clone()).chain(names).collect()
 }
-
-/// Where the entry at `path` of the session is in the source.
-pub(super) fn source_path(top: &Top, path: &RelPath) -> RelPath {
-    let Top::Names(names) = top else {
-        return path.clone();
-    };
-    if names.iter().all(|name| name.source == name.target) {
-        return path.clone();
-    }
-    let components = path.components();
-    let renamed = components
-        .first()
-        .and_then(|first| names.iter().find(|name| name.target == **first));
-    match renamed {
-        Some(name) => std::iter::once(name.source.clone())
-            .chain(components.into_iter().skip(1).cloned())
-            .collect(),
-        None => path.clone(),
-    }
-}

@@ -5,7 +5,6 @@ use blit_contract::{
     WritePolicy,
 };
 
-use super::listing::source_path;
 use crate::{Source, session::Session};
 use blit_spool::Spool;
 
@@ -49,7 +48,7 @@ async fn remove_batch(
     let policy = WritePolicy::new(Durability::None, Preserve::NONE);
     let doomed: Vec<_> = items
         .iter()
-        .map(|(path, entry)| (source_path(&source.top, path), entry.clone()))
+        .map(|(path, entry)| (source.top.source_path(path), entry.clone()))
         .collect();
     let ends = source.store.delete(&session.cx, policy, doomed).await?;
     let mut removed = 0;

@@ -16,7 +16,6 @@ use blit_contract::{
 use blit_wire::{Body, Payload, RangePart};
 use parking_lot::Mutex;
 
-use super::listing::source_path;
 use blit_clock::Paced;
 
 use crate::{Source, digest, lane::Lanes, session::Session};
@@ -244,7 +243,7 @@ impl Reading {
     }
 
     fn path(&self, diff: &Diff) -> RelPath {
-        source_path(&self.source.top, &diff.path)
+        self.source.top.source_path(&diff.path)
     }
 }
 
@@ -259,6 +258,15 @@ fn left_to_settle(wall: Time, changed: Time) -> Option<Duration> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_clock_that_jumps_makes_nobody_wait() {
+        for years in [1, 50, 10_000] {
+            let far = Time::new(years * 31_556_952, 0);
+            assert_eq!(left_to_settle(Time::new(0, 0), far), None, "back");
+            assert_eq!(left_to_settle(far, Time::new(0, 0)), None, "forth");
+        }
+    }
 
     #[test]
     fn only_a_file_changed_just_now_is_waited_for() {

@@ -14,7 +14,8 @@ use parking_lot::Mutex;
 use tokio::sync::{Mutex as AsyncMutex, Notify, futures::Notified, mpsc};
 
 use super::Prepared;
-use crate::{channel, session::Session};
+use crate::session::Session;
+use blit_channel as channel;
 
 /// So many names in the paths of one message, of 255 bytes each, fit into a frame.
 const NAMES_MAX: usize = 16_384;

@@ -9,6 +9,7 @@ mod copy;
 mod faults;
 mod hostile;
 mod ledger;
+mod listings;
 mod mangle;
 mod mirror;
 mod moves;

@@ -195,6 +195,7 @@ async fn serve(stream: Stream, store: Arc<dyn Store>, sessions: Sessions) {
         Role::Target => HalfRole::Target(Target { store }),
     };
     let playing = Playing {
+        asked: None,
         role,
         terms: session.terms,
         select: None,

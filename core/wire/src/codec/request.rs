@@ -14,7 +14,7 @@ use crate::{
     Access, Answer, Compare, LISTING_ENTRIES_MAX, MaxDelete, Module, Place, Reply, Request, Role,
     SessionRequest, Status, Terms, Top, TopName,
     framing::framed,
-    limits::{MODULES_MAX, NAMES_MAX, TEXT_BYTES_MAX},
+    limits::{MODULES_MAX, NAMES_MAX, PLACE_BYTES_MAX, TEXT_BYTES_MAX},
     proto::{self, reply, request},
 };
 
@@ -128,7 +128,7 @@ fn place(at: &Place) -> proto::Place {
 
 fn to_place(at: Option<proto::Place>) -> Decoded<Place> {
     let at = needed(at, "the place")?;
-    at_most(at.module.len(), 255, "the name of a module")?;
+    at_most(at.module.len(), PLACE_BYTES_MAX, "the name of a module")?;
     Ok(Place {
         module: at.module,
         path: to_path(at.path)?,
@@ -152,6 +152,7 @@ fn session_request(session: &SessionRequest) -> proto::SessionRequest {
         names,
         lanes: Some(lanes::wishes(session.lanes)),
         rules: rules(&session.rules),
+        relayed: session.is_relayed,
     }
 }
 
@@ -184,6 +185,7 @@ fn to_session_request(session: proto::SessionRequest) -> Decoded<SessionRequest>
         role,
         terms: to_terms(needed(session.terms, "the terms")?)?,
         top,
+        is_relayed: session.relayed,
         lanes: lanes::to_wishes(session.lanes.unwrap_or_default())?,
         rules: to_rules(session.rules)?,
     })

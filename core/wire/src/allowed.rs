@@ -3,17 +3,14 @@
 
 use std::{collections::BTreeMap, sync::Arc};
 
+use crate::{Settled, Top};
 use blit_contract::{Diff, Entry, Error, ErrorKind, Kind, RelPath, Result, Select, Selection};
-use blit_wire::Settled;
-
-use super::listing::source_path;
-use crate::{Options, Top};
 
 /// So many gaps between the numbers of needs are no accident: numbers are counted up.
 const GAPS_MAX: usize = 65_536;
 
-/// Judges what the target says of entries.
-pub(super) struct Allowed {
+/// Judges what a target says of entries.
+pub struct Allowed {
     top: Top,
     select: Option<Arc<dyn Select>>,
     is_read_only: bool,
@@ -22,19 +19,30 @@ pub(super) struct Allowed {
     last: Option<RelPath>,
 }
 
+impl std::fmt::Debug for Allowed {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_tuple("Allowed").field(&self.top).finish()
+    }
+}
+
 impl Allowed {
-    pub(super) fn new(top: &Top, options: &Options) -> Self {
+    /// What may be said where these entries are listed; nothing is settled if `is_read_only`.
+    #[must_use]
+    pub fn new(top: &Top, select: Option<Arc<dyn Select>>, is_read_only: bool) -> Self {
         Self {
             top: top.clone(),
-            select: options.select.clone(),
-            is_read_only: options.is_read_only(),
+            select,
+            is_read_only,
             numbers: Numbers::default(),
             last: None,
         }
     }
 
     /// A need must be for something that is listed, under a number of its own.
-    pub(super) fn check_need(&mut self, need: &Diff) -> Result<()> {
+    ///
+    /// # Errors
+    /// `Invalid`, after which nothing more may be taken from the peer.
+    pub fn check_need(&mut self, need: &Diff) -> Result<()> {
         if !self.numbers.take(need.id) {
             return Err(violation("a need under a number that was used"));
         }
@@ -43,7 +51,10 @@ impl Allowed {
 
     /// What is settled may be removed; so it must be something that is listed, and nothing is removed
     /// where nothing was to be changed.
-    pub(super) fn check_settled(&mut self, settled: &Settled) -> Result<()> {
+    ///
+    /// # Errors
+    /// `Invalid`, after which nothing more may be taken from the peer.
+    pub fn check_settled(&mut self, settled: &Settled) -> Result<()> {
         if self.is_read_only {
             return Err(violation(
                 "that something is settled, and nothing was to be",
@@ -77,12 +88,12 @@ impl Allowed {
             return true;
         };
         if self.last.as_ref() != Some(parent) {
-            if !is_entered(&**select, &source_path(&self.top, parent)) {
+            if !is_entered(&**select, &self.top.source_path(parent)) {
                 return false;
             }
             self.last = Some(parent.clone());
         }
-        takes(&**select, &source_path(&self.top, path), entry.kind.clone())
+        takes(&**select, &self.top.source_path(path), entry.kind.clone())
     }
 }
 
@@ -135,8 +146,8 @@ fn violation(what: &str) -> Error {
 
 #[cfg(test)]
 mod tests {
+    use crate::TopName;
     use blit_contract::{DiffKind, Name, Replace};
-    use blit_wire::{TopName, Verb};
 
     use super::*;
 
@@ -168,10 +179,12 @@ mod tests {
         Settled { path, entry }
     }
 
-    fn allowed(top: &Top, change: impl FnOnce(&mut Options)) -> Allowed {
-        let mut options = Options::new(Verb::Move);
-        change(&mut options);
-        Allowed::new(top, &options)
+    fn allowed(top: &Top) -> Allowed {
+        Allowed::new(top, None, false)
+    }
+
+    fn without_secrets(top: &Top) -> Allowed {
+        Allowed::new(top, Some(Arc::new(NoSecrets)), false)
     }
 
     fn named(source: &str, target: &str) -> Top {
@@ -183,7 +196,7 @@ mod tests {
 
     #[test]
     fn only_what_was_named_is_asked_for_and_settled() {
-        let mut allowed = allowed(&named("a", "b"), |_| ());
+        let mut allowed = allowed(&named("a", "b"));
         assert!(allowed.check_need(&need(1, "b/x")).is_ok());
         assert!(allowed.check_need(&need(2, ".ssh/id")).is_err());
         assert!(allowed.check_need(&need(3, "a/x")).is_err());
@@ -196,20 +209,19 @@ mod tests {
 
     #[test]
     fn what_the_rules_leave_out_is_not_given_nor_what_is_beneath_it() {
-        let no_secrets = |it: &mut Options| it.select = Some(Arc::new(NoSecrets));
-        let mut contents = allowed(&Top::Contents, no_secrets);
+        let mut contents = without_secrets(&Top::Contents);
         assert!(contents.check_need(&need(1, "a/b")).is_ok());
         assert!(contents.check_need(&need(2, "a/secret")).is_err());
         assert!(contents.check_need(&need(3, "secret/a/b")).is_err());
         assert!(contents.check_settled(&settled("a/secret")).is_err());
         // By the names that they have here.
-        let mut renamed = allowed(&named("secret", "plain"), no_secrets);
+        let mut renamed = without_secrets(&named("secret", "plain"));
         assert!(renamed.check_need(&need(1, "plain/a")).is_err());
     }
 
     #[test]
     fn nothing_is_settled_where_nothing_was_to_be_changed() {
-        let mut allowed = allowed(&Top::Contents, |it| it.dry_run = true);
+        let mut allowed = Allowed::new(&Top::Contents, None, true);
         assert!(allowed.check_need(&need(1, "a")).is_ok());
         assert!(allowed.check_settled(&settled("a")).is_err());
     }

@@ -3,18 +3,26 @@
 
 use std::{borrow::Cow, collections::HashMap, sync::Arc};
 
+use crate::{Open, Top};
 use blit_contract::{EntryBatch, Error, ErrorKind, Name, RelPath, Result, Select, Selection};
-use blit_wire::{Open, Top};
 
 /// What was asked for.
-pub(super) struct Expected {
+pub struct Expected {
     /// The named entries by their names here, with those that they have there; `None` for everything.
     names: Option<HashMap<Name, Name>>,
     select: Option<Arc<dyn Select>>,
 }
 
+impl std::fmt::Debug for Expected {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_tuple("Expected").field(&self.names).finish()
+    }
+}
+
 impl Expected {
-    pub(super) fn new(top: &Top, select: Option<Arc<dyn Select>>) -> Self {
+    /// These entries, and what such a selection takes of them.
+    #[must_use]
+    pub fn new(top: &Top, select: Option<Arc<dyn Select>>) -> Self {
         let names = match top {
             Top::Contents => None,
             Top::Names(names) => {
@@ -30,14 +38,21 @@ impl Expected {
     }
 
     /// Everything of a directory is other work than some of its entries.
-    pub(super) fn check_open(&self, open: &Open) -> Result<()> {
+    ///
+    /// # Errors
+    /// `Invalid`, after which nothing more may be taken from the peer.
+    pub fn check_open(&self, open: &Open) -> Result<()> {
         match open.root.is_some() == self.names.is_none() {
             true => Ok(()),
             false => Err(broken("the source opened another tree than was asked for")),
         }
     }
 
-    pub(super) fn check(&self, batch: &EntryBatch) -> Result<()> {
+    /// A batch has only what was asked for.
+    ///
+    /// # Errors
+    /// `Invalid`, after which nothing more may be taken from the peer.
+    pub fn check(&self, batch: &EntryBatch) -> Result<()> {
         if self.names.is_none() && self.select.is_none() {
             return Ok(());
         }
@@ -85,8 +100,8 @@ fn broken(why: &str) -> Error {
 
 #[cfg(test)]
 mod tests {
+    use crate::{TopName, Verb};
     use blit_contract::{Entry, Kind};
-    use blit_wire::{TopName, Verb};
 
     use super::*;
 

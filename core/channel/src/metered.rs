@@ -15,18 +15,18 @@ use blit_contract::{
 };
 
 /// Bytes that crossed, both ways.
-pub(crate) type Meter = Arc<AtomicU64>;
+pub type Meter = Arc<AtomicU64>;
 
 /// A connection whose streams are counted.
 #[derive(Debug)]
-pub(crate) struct Metered {
+pub struct Metered {
     connection: Box<dyn Connection>,
     meter: Meter,
 }
 
 impl Metered {
     /// The same connection, counted by `meter`.
-    pub(crate) fn new(connection: Box<dyn Connection>, meter: &Meter) -> Self {
+    pub fn new(connection: Box<dyn Connection>, meter: &Meter) -> Self {
         Self {
             connection,
             meter: Arc::clone(meter),

@@ -3,6 +3,11 @@
 //! Where both ends share a process ([`TransportCap::Objects`]) the values pass as they are; on any other
 //! connection they cross as the frames of `blit-wire`.
 
+#![deny(missing_docs)]
+#![forbid(unsafe_code)]
+
+mod metered;
+
 use std::{any::Any, collections::VecDeque, marker::PhantomData};
 
 use blit_contract::{
@@ -12,12 +17,20 @@ use blit_contract::{
 use blit_wire::{BadMessage, Frame, FrameBuffer, Message, Reply, Request};
 use bytes::Bytes;
 
+pub use metered::{Meter, Metered};
+
 /// How much is asked of a stream at a time.
 const RECEIVE_BYTES_MAX: usize = 1 << 20;
 
 /// What can leave the process.
-pub(crate) trait Crossing: Any + Send + Sized {
+pub trait Crossing: Any + Send + Sized {
+    /// Encodes it, behind its length.
     fn to_frame(&self) -> Bytes;
+
+    /// Decodes what stood behind a length.
+    ///
+    /// # Errors
+    /// [`BadMessage`] if it is none.
     fn from_frame(bytes: Bytes) -> std::result::Result<Self, BadMessage>;
 }
 
@@ -37,13 +50,13 @@ macro_rules! crossing {
 crossing!(Frame Message Reply Request);
 
 /// Whether values pass through such a connection as they are.
-pub(crate) fn passes_objects(caps: TransportCaps) -> bool {
+pub fn passes_objects(caps: TransportCaps) -> bool {
     caps.has(TransportCap::Objects)
 }
 
 /// Sends values of one type.
 #[derive(Debug)]
-pub(crate) struct Sender<T> {
+pub struct Sender<T> {
     stream: Box<dyn SendStream>,
     queue: VecDeque<Chunk>,
     as_objects: bool,
@@ -52,12 +65,12 @@ pub(crate) struct Sender<T> {
 
 impl<T: Any + Send> Sender<T> {
     /// Sends one value as it is.
-    pub(crate) async fn send_object(&mut self, value: T) -> Result<()> {
+    pub async fn send_object(&mut self, value: T) -> Result<()> {
         self.push(Chunk::Object(Box::new(value))).await
     }
 
     /// Ends the stream.
-    pub(crate) async fn finish(&mut self) -> Result<()> {
+    pub async fn finish(&mut self) -> Result<()> {
         self.stream.finish().await
     }
 
@@ -76,7 +89,7 @@ impl<T: Any + Send> Sender<T> {
 
 impl<T: Crossing> Sender<T> {
     /// Sends one value; waits while the peer is behind.
-    pub(crate) async fn send(&mut self, value: T) -> Result<()> {
+    pub async fn send(&mut self, value: T) -> Result<()> {
         if self.as_objects {
             self.send_object(value).await
         } else {
@@ -87,7 +100,7 @@ impl<T: Crossing> Sender<T> {
 
 impl Sender<Frame> {
     /// Sends a run of data: its frame, and behind it the bytes as they are.
-    pub(crate) async fn send_data(&mut self, offset: u64, content: Bytes) -> Result<()> {
+    pub async fn send_data(&mut self, offset: u64, content: Bytes) -> Result<()> {
         let bytes = content.len() as u64;
         let frame = Frame::Data { offset, bytes };
         self.queue.push_back(Chunk::Bytes(frame.to_frame()));
@@ -95,25 +108,25 @@ impl Sender<Frame> {
     }
 
     /// How many bytes behind a frame the kernel may move; `None` if it cannot here.
-    pub(crate) fn lends(&self) -> Option<u64> {
+    pub fn lends(&self) -> Option<u64> {
         self.stream.lends()
     }
 
     /// Sends the frame of a run of data, and lends what is under the stream for its bytes.
-    pub(crate) async fn lease(&mut self, offset: u64, bytes: u64) -> Result<FdLease> {
+    pub async fn lease(&mut self, offset: u64, bytes: u64) -> Result<FdLease> {
         self.send(Frame::Data { offset, bytes }).await?;
         self.stream.lease(bytes).await
     }
 
     /// Ends a lease.
-    pub(crate) async fn settle(&mut self, witness: Witness) -> Result<()> {
+    pub async fn settle(&mut self, witness: Witness) -> Result<()> {
         self.stream.settle(witness).await
     }
 }
 
 /// Receives values of one type.
 #[derive(Debug)]
-pub(crate) struct Receiver<T> {
+pub struct Receiver<T> {
     stream: Box<dyn RecvStream>,
     buffer: FrameBuffer,
     values: PhantomData<fn() -> T>,
@@ -121,7 +134,7 @@ pub(crate) struct Receiver<T> {
 
 impl<T: Any + Send> Receiver<T> {
     /// The next value that passed as it is; `None` at the end.
-    pub(crate) async fn recv_object(&mut self) -> Result<Option<T>> {
+    pub async fn recv_object(&mut self) -> Result<Option<T>> {
         match self.stream.recv(RECEIVE_BYTES_MAX).await? {
             None => Ok(None),
             Some(Chunk::Object(value)) => downcast(value).map(Some),
@@ -135,7 +148,7 @@ impl<T: Crossing> Receiver<T> {
     ///
     /// # Errors
     /// `Invalid` if what came is no value of that type: the peer breaks the protocol.
-    pub(crate) async fn recv(&mut self) -> Result<Option<T>> {
+    pub async fn recv(&mut self) -> Result<Option<T>> {
         loop {
             if let Some(frame) = self.buffer.next_message().map_err(broken)? {
                 return T::from_frame(frame).map(Some).map_err(broken);
@@ -152,7 +165,7 @@ impl<T: Crossing> Receiver<T> {
 
 impl Receiver<Frame> {
     /// The next of the bytes that follow a frame: at least one, and at most `bytes_max`.
-    pub(crate) async fn recv_bytes(&mut self, bytes_max: u64) -> Result<Bytes> {
+    pub async fn recv_bytes(&mut self, bytes_max: u64) -> Result<Bytes> {
         let bytes_max = usize::try_from(bytes_max).unwrap_or(usize::MAX);
         loop {
             if let Some(bytes) = self.buffer.next_bytes(bytes_max) {
@@ -167,7 +180,7 @@ impl Receiver<Frame> {
     }
 
     /// Lends what is under the stream for the bytes that follow a frame, if they lie in it so.
-    pub(crate) async fn lease(&mut self, bytes: u64) -> Result<Option<FdLease>> {
+    pub async fn lease(&mut self, bytes: u64) -> Result<Option<FdLease>> {
         if !self.buffer.is_empty() {
             return Ok(None);
         }
@@ -175,7 +188,7 @@ impl Receiver<Frame> {
     }
 
     /// Ends a lease.
-    pub(crate) async fn settle(&mut self, witness: Witness) -> Result<()> {
+    pub async fn settle(&mut self, witness: Witness) -> Result<()> {
         self.stream.settle(witness).await
     }
 }
@@ -195,13 +208,13 @@ fn unexpected(what: &str) -> Error {
 }
 
 /// The peer broke the protocol.
-pub(crate) fn broken(reason: impl std::error::Error) -> Error {
+pub fn broken(reason: impl std::error::Error) -> Error {
     // In words: they are told to the peer, too, who gets no source.
     Error::new(ErrorKind::Invalid, "receive").because(reason.to_string())
 }
 
 /// The typed sending half of `stream`; `as_objects` if the connection passes them.
-pub(crate) fn sender<T: Any + Send>(stream: &mut Stream, as_objects: bool) -> Result<Sender<T>> {
+pub fn sender<T: Any + Send>(stream: &mut Stream, as_objects: bool) -> Result<Sender<T>> {
     let half = stream.send.take().ok_or_else(missing_half)?;
     Ok(Sender {
         stream: half,
@@ -212,7 +225,7 @@ pub(crate) fn sender<T: Any + Send>(stream: &mut Stream, as_objects: bool) -> Re
 }
 
 /// The typed receiving half of `stream`.
-pub(crate) fn receiver<T: Any + Send>(stream: &mut Stream) -> Result<Receiver<T>> {
+pub fn receiver<T: Any + Send>(stream: &mut Stream) -> Result<Receiver<T>> {
     let half = stream.recv.take().ok_or_else(missing_half)?;
     Ok(Receiver {
         stream: half,
@@ -224,3 +237,6 @@ pub(crate) fn receiver<T: Any + Send>(stream: &mut Stream) -> Result<Receiver<T>
 fn missing_half() -> Error {
     Error::new(ErrorKind::Bug, "open stream").because("the stream lacks a half")
 }
+
+#[cfg(test)]
+mod tests;
