@@ -34,7 +34,10 @@ fn trouble(status: &StatusReply) -> Option<String> {
     if status.addresses.is_empty() {
         return Some("it listens nowhere".to_owned());
     }
-    let is_online = status.modules.iter().any(|module| module.state == "online");
+    let is_online = status
+        .modules
+        .iter()
+        .any(|module| module.state.starts_with("online"));
     let offline = || format!("none of its {} modules is online", status.modules.len());
     (!is_online).then(offline)
 }

@@ -12,6 +12,7 @@ mod args;
 mod atomic;
 mod audit;
 mod check;
+mod condition;
 mod config;
 mod confine;
 mod disk;

@@ -13,6 +13,7 @@ use blit_control::{
 
 use crate::{
     audit::by_admin,
+    condition,
     listen::{Node, access_words, port_of},
     pending::now,
 };
@@ -25,15 +26,16 @@ impl Manage for Manager {
     async fn status(&self) -> StatusReply {
         let daemon = &self.0.daemon;
         let held = daemon.held();
-        let modules = held.modules.iter().map(|module| ModuleState {
-            name: module.config.name.clone(),
-            path: module.config.path.display().to_string(),
-            access: access_words(module.config.access).to_owned(),
-            state: module.trouble().unwrap_or_else(|| "online".to_owned()),
-            security: module.config.trusted.to_string(),
-        });
-        let audit = daemon.audit.trouble();
-        let audit = audit.map(|why| format!("the audit log cannot be written: {why}"));
+        let mut modules = Vec::new();
+        for module in &held.modules {
+            modules.push(ModuleState {
+                name: module.config.name.clone(),
+                path: module.config.path.display().to_string(),
+                access: access_words(module.config.access).to_owned(),
+                state: condition::of_module(module).await,
+                security: module.config.trusted.to_string(),
+            });
+        }
         StatusReply {
             name: held.config.name.clone(),
             version: env!("CARGO_PKG_VERSION").to_owned(),
@@ -41,10 +43,14 @@ impl Manage for Manager {
             addresses: self.0.doors.lock().await.addresses(),
             uptime_secs: daemon.started.elapsed().as_secs(),
             sessions: count(daemon.sessions()),
-            modules: modules.collect(),
+            modules,
             peers: count(daemon.peers.lock().iter().count()),
             pending: count(daemon.pending.all().len()),
-            troubles: audit.into_iter().collect(),
+            troubles: daemon
+                .conditions()
+                .iter()
+                .map(ToString::to_string)
+                .collect(),
             confinement: daemon.confinement.in_a_line(),
         }
     }

@@ -32,6 +32,7 @@ use tokio::sync::Notify;
 use crate::{
     access::Networks,
     audit::Audit,
+    condition::Descriptors,
     config::Config,
     confine::Confinement,
     lanes::LaneRight,
@@ -41,7 +42,7 @@ use crate::{
 };
 
 /// How many sessions run at a time, of all peers and of one.
-const SESSIONS_MAX: usize = 256;
+pub(crate) const SESSIONS_MAX: usize = 256;
 const SESSIONS_OF_PEER_MAX: usize = 16;
 
 /// What the daemon is made of.
@@ -60,6 +61,7 @@ pub(crate) struct Daemon {
     /// Told when somebody became known, or no more is.
     pub(crate) acquainted: Notify,
     is_stopping: AtomicBool,
+    pub(crate) descriptors: Descriptors,
     pub(crate) started: Instant,
 }
 
@@ -103,6 +105,7 @@ impl Daemon {
             ended: Notify::new(),
             acquainted: Notify::new(),
             is_stopping: AtomicBool::new(false),
+            descriptors: Descriptors::default(),
             started: Instant::now(),
         }
     }
@@ -132,6 +135,11 @@ impl Daemon {
 
     pub(crate) fn sessions(&self) -> usize {
         self.sessions.lock().len()
+    }
+
+    /// Whether it takes no session any more.
+    pub(crate) fn is_stopping(&self) -> bool {
+        self.is_stopping.load(Ordering::Acquire)
     }
 
     /// Takes no session from now on, and waits until none runs.
@@ -346,9 +354,12 @@ impl Daemon {
         (arrived, cancel): (Arrived, Cancel),
         (wishes, trusted): (LaneWishes, &Networks),
     ) -> Result<(Guard<'_>, SessionGrant)> {
-        if self.is_stopping.load(Ordering::Acquire) {
-            let why = "the daemon is stopping";
-            return Err(Error::new(ErrorKind::Unreachable, "open session").because(why));
+        if let Some(why) = self.why_no_session() {
+            let kind = match self.is_stopping() {
+                true => ErrorKind::Unreachable,
+                false => ErrorKind::Busy,
+            };
+            return Err(Error::new(kind, "open session").because(why));
         }
         let id = new_session()?;
         let mut sessions = self.sessions.lock();

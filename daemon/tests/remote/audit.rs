@@ -1,6 +1,6 @@
 //! What is written down, and what is refused while it cannot be.
 
-use std::{fs, path::Path};
+use std::{fs, path::Path, process::Command};
 
 use crate::bench::{HOST, Two, client, there};
 
@@ -75,11 +75,30 @@ fn while_the_log_cannot_be_written_nothing_is_changed_and_reading_goes_on() {
         .exits(6)
         .says("audit log");
     assert!(!two.module().join("f").exists());
+    let told = two.blit(&["status"]).exits(0).stdout;
+    assert!(told.contains("READ_ONLY(audit): "), "{told}");
     two.blit(&["copy", &there("m/there"), "back"]).succeeds();
     // It heals without a restart.
     fs::remove_dir(&log).unwrap();
     two.blit(&["copy", "f", &there("m/")]).succeeds();
     assert!(two.module().join("f").exists());
+    let told = two.blit(&["status"]).exits(0).stdout;
+    assert!(!told.contains("READ_ONLY"), "{told}");
+}
+
+#[test]
+fn a_daemon_that_stops_signs_what_it_has_written() {
+    let mut two = Two::new();
+    let id = two.daemon.id().to_string();
+    let sent = Command::new("kill").args(["-TERM", &id]).status().unwrap();
+    assert!(sent.success());
+    two.daemon.wait();
+    let log = two.scratch.path("daemon-state/audit");
+    let told = two.blit(&["audit".as_ref(), "verify".as_ref(), log.as_os_str()]);
+    let told = told.exits(0).stdout;
+    let key = two.blit(&["identity", "show", "--daemon"]).exits(0).stdout;
+    assert!(told.contains(&format!("signed by {key}")), "{told}");
+    assert!(told.contains("all of them are signed"), "{told}");
 }
 
 #[test]
