@@ -280,7 +280,8 @@ async fn nothing_is_reached_unpaired_but_pairing_and_health() {
     }
 }
 
-fn terms(verb: Verb) -> Terms {
+/// The plainest terms of a session.
+pub(crate) fn terms(verb: Verb) -> Terms {
     Terms {
         verb,
         compare: Compare::Quick,

@@ -5,7 +5,7 @@ use std::{ops::Range, sync::Arc};
 use blit_contract::{Cx, Diff, DiffKind, Error, ErrorKind, Result, SmallFile, Stream};
 use blit_wire::{Answers, Body, Carried, FileStart, Frame, Payload};
 
-use super::pieces::{Feed, Pieces, feed};
+use super::pieces::{Feed, Pieces, broken, feed};
 use crate::target::{Needs, Prepared};
 use blit_channel::{self as channel, Receiver};
 
@@ -80,7 +80,7 @@ impl RemoteLane {
             let Some(frame) = self.frames.recv().await? else {
                 return match self.feed {
                     None => Ok(None),
-                    Some(_) => Err(violation("a lane ended in the middle of a file")),
+                    Some(_) => Err(broken("a lane ended in the middle of a file")),
                 };
             };
             match (frame, &mut self.feed) {
@@ -99,9 +99,9 @@ impl RemoteLane {
                     }
                 }
                 (Frame::Data { .. } | Frame::FileEnd(_) | Frame::Same { .. }, None) => {
-                    return Err(violation("data of no file"));
+                    return Err(broken("data of no file"));
                 }
-                (_, Some(_)) => return Err(violation("a file without an end")),
+                (_, Some(_)) => return Err(broken("a file without an end")),
                 (Frame::FileStart(start), None) => return self.start(start).map(Some),
                 (frame, None) => return Ok(Some(Arrival::Payload(self.payload(frame)?))),
             }
@@ -124,7 +124,7 @@ impl RemoteLane {
         };
         must_match(&diff, &entry)?;
         if prepared.is_some() && entry.size != diff.entry.size {
-            return Err(violation("a file of another size than was asked for"));
+            return Err(broken("a file of another size than was asked for"));
         }
         diff.entry = entry;
         let (feed, pieces) = feed(diff.entry.size);
@@ -157,7 +157,7 @@ impl RemoteLane {
                 let body = Body::Digests(answers.collect::<Result<_>>()?);
                 (given.item, given.reason, body)
             }
-            _ => return Err(violation("a frame of an unknown kind")),
+            _ => return Err(broken("a frame of an unknown kind")),
         };
         Ok(Payload { item, reason, body })
     }
@@ -187,8 +187,8 @@ impl RemoteLane {
     fn asked(&self, need: u64, kind: DiffKind) -> Result<(Diff, Option<Prepared>)> {
         match self.needs.take(need) {
             Some((diff, prepared)) if diff.kind == kind => Ok((diff, prepared)),
-            Some(_) => Err(violation("an answer of another kind than was asked for")),
-            None => Err(violation("an answer to what was not asked")),
+            Some(_) => Err(broken("an answer of another kind than was asked for")),
+            None => Err(broken("an answer to what was not asked")),
         }
     }
 }
@@ -253,7 +253,7 @@ fn to_file(diff: &Diff, carried: Carried) -> Result<SmallFile> {
     must_match(diff, &carried.entry)?;
     let size = carried.content.len() as u64;
     if diff.kind == DiffKind::Content && size != carried.entry.size {
-        return Err(violation("a file with more or less content than its size"));
+        return Err(broken("a file with more or less content than its size"));
     }
     let mut file = SmallFile::new(diff.path.clone(), carried.entry, carried.content);
     file.entry.name = diff.entry.name.clone();
@@ -266,10 +266,6 @@ fn must_match(diff: &Diff, entry: &blit_contract::Entry) -> Result<()> {
     if entry.kind.is_same_type(&diff.entry.kind) && entry.name == diff.entry.name {
         Ok(())
     } else {
-        Err(violation("an answer about another entry"))
+        Err(broken("an answer about another entry"))
     }
-}
-
-fn violation(what: &str) -> Error {
-    Error::new(ErrorKind::Invalid, "receive").because(format!("the source sent {what}"))
 }

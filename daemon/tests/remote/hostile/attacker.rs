@@ -3,18 +3,20 @@
 use std::{collections::VecDeque, path::Path, sync::Arc, time::Duration};
 
 use blit_contract::{
-    Chunk, Connection, Cx, Durability, Error, Peer, Preserve, RecvStream, RelPath, Result,
-    SendStream, StreamKind,
+    Chunk, Connection, Cx, Error, Peer, RecvStream, RelPath, Result, SendStream, StreamKind,
 };
 use blit_control::{Client, Identity, Peers};
 use blit_wire::{
-    Compare, FrameBuffer, LaneWishes, MaxDelete, Message, Place, Reply, Report, Request, Role,
-    Rules, SessionRequest, Stop, Terms, Top, Verb,
+    FrameBuffer, LaneWishes, Message, Place, Reply, Report, Request, Role, Rules, SessionRequest,
+    Stop, Top, Verb,
 };
 use bytes::Bytes;
 
 use super::script::{On, Step, Words};
-use crate::bench::{HOST, Two};
+use crate::{
+    bench::{HOST, Two},
+    matrix::terms,
+};
 
 /// No answer within this is a hang.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -233,20 +235,7 @@ fn request(role: Role, verb: Verb, at: &Path) -> Request {
             path: names.collect::<RelPath>(),
         },
         role,
-        terms: Terms {
-            verb,
-            compare: Compare::Quick,
-            dry_run: false,
-            items: false,
-            update: false,
-            ignore_existing: false,
-            one_file_system: false,
-            specials: false,
-            verify: false,
-            max_delete: MaxDelete::Default,
-            durability: Durability::None,
-            preserve: Preserve::NONE,
-        },
+        terms: terms(verb),
         top: Top::Contents,
         rules: Rules::default(),
         lanes: LaneWishes::default(),
