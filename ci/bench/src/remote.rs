@@ -1,6 +1,6 @@
 //! Trees that go from one side to another: blit with its daemon, the peers with theirs, and limits.
 //!
-//! Both sides run on this machine, in a network namespace of their own ([`net`]). Its one address is no
+//! Both sides run on this machine, in a network namespace of their own (`net.rs`). Its one address is no
 //! loopback address, so that blit takes the other side for another machine, and its one interface
 //! counts nothing but what is measured.
 
