@@ -19,7 +19,7 @@ pub(crate) use listing::{DfArgs, DuArgs, FindArgs, LsArgs, RmArgs, Rows, SortKey
 pub(crate) use select::{Limits, Patterns};
 pub(crate) use tools::{
     CompletionsArgs, ConfigArgs, ConfigVerb, DiagnosticsArgs, DiagnosticsVerb, DoctorArgs,
-    HelpArgs, ListArgs, PairArgs, PerfArgs, Shell, StatusArgs,
+    HelpArgs, ListArgs, PairArgs, PerfArgs, StatusArgs,
 };
 pub(crate) use transfer::{
     CheckArgs, CopyArgs, DurabilityWord, Existing, MirrorArgs, MoveArgs, PreserveWord, Reading,

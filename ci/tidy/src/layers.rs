@@ -81,7 +81,21 @@ const LAYERS: &[Layer] = &[
             "core/wire",
         ],
     ),
-    layer("core/admin", &["core/config", "core/control"]),
+    layer(
+        "core/complete",
+        &[
+            "core/contract",
+            "core/control",
+            "core/engine",
+            "core/lanes",
+            "core/reach",
+            "core/wire",
+        ],
+    ),
+    layer(
+        "core/admin",
+        &["core/config", "core/control", "core/discover"],
+    ),
     layer(
         "plugins/bundled",
         &[

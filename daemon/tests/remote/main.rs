@@ -11,6 +11,7 @@ mod audit;
 mod bench;
 mod between;
 mod chaos;
+mod completing;
 mod configuring;
 mod corpus;
 mod cuts;
