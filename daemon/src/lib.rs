@@ -11,6 +11,7 @@ mod access;
 mod args;
 mod atomic;
 mod audit;
+mod beacon;
 mod check;
 mod condition;
 mod config;

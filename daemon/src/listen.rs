@@ -23,6 +23,7 @@ use tracing_subscriber::{
 
 use crate::{
     audit::{Audit, by_admin},
+    beacon::Beacon,
     config::{Config, Sources},
     confine::Confinement,
     disk::Disks,
@@ -87,6 +88,7 @@ pub(crate) struct Node {
     server: parking_lot::Mutex<Option<Server>>,
     _lock: File,
 }
+    beacon: parking_lot::Mutex<Beacon>,
 
 /// Asks the configuration that holds now.
 struct AllowFrom {
@@ -148,6 +150,7 @@ impl Node {
             logging,
             server: parking_lot::Mutex::new(Some(server)),
             _lock: lock,
+            beacon: parking_lot::Mutex::default(),
         }))
     }
 
@@ -184,6 +187,7 @@ impl Node {
         }
         notify::stopping();
         self.doors.lock().await.close();
+        self.beacon.lock().set(None);
         stop.notify_waiters();
         let patience = self.daemon.held().config.stop_timeout;
         let ending = async {
@@ -237,13 +241,15 @@ impl Node {
             Err(failure) => tracing::error!("{}", failure.told()),
         }
     }
+        let told = self.announcement(&doors.sockets());
+        self.beacon.lock().set(told);
 
     fn has_nobody(&self) -> bool {
         self.daemon.peers.lock().iter().next().is_none()
     }
 
     /// Whether there is something to have, and somebody who may come from elsewhere.
-    fn is_wide(&self) -> bool {
+    pub(crate) fn is_wide(&self) -> bool {
         let held = self.daemon.held();
         let invitations = Invitations::of(&held.config.state);
         let may_come = || held.config.is_open || !self.has_nobody() || invitations.is_any_open();

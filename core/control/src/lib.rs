@@ -38,7 +38,10 @@ pub use peers::{KnownPeer, Peers, PeersError};
 pub use pipe::{Greeting, PipeCalls, serve_pipe};
 pub use probe::{Probe, probe};
 pub use server::{Arrivals, LaneOpening, Server};
-pub use snapshot::{Snapshot, SnapshotError};
+pub use snapshot::{OpenedKey, Snapshot, SnapshotError};
+
+/// The port of a daemon that says nothing else.
+pub const PORT: u16 = 9_031;
 
 /// What machines say to each other before and around their streams.
 pub mod calls {

@@ -34,6 +34,7 @@ mod resume;
 mod running;
 mod service;
 mod ssh;
+mod scanning;
 mod sshd;
 mod trees;
 mod verbs;
