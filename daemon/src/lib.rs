@@ -20,6 +20,7 @@ mod disk;
 mod doors;
 mod failure;
 mod gate;
+mod halted;
 mod health;
 mod lanes;
 mod listen;

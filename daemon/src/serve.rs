@@ -32,7 +32,7 @@ use tokio::sync::Notify;
 use crate::{
     access::Networks,
     audit::Audit,
-    condition::Descriptors,
+    condition::{Descriptors, why_halted},
     config::Config,
     confine::Confinement,
     lanes::LaneRight,
@@ -221,6 +221,10 @@ impl Daemon {
     }
 
     async fn try_answer(&self, caller: &Caller, request: Request, asked: &mut Asked) -> Result<()> {
+        if let Some(why) = why_halted() {
+            let text = format!("the daemon serves nobody: {why}");
+            return Err(Error::new(ErrorKind::Busy, "answer").because(text));
+        }
         let store = match &request {
             Request::Status => return asked.reply(Reply::Status(self.status(caller))).await,
             Request::Session(session) => return self.audited(caller, session, asked).await,

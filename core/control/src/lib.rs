@@ -13,6 +13,7 @@ mod arrival;
 mod audit;
 mod client;
 mod door;
+mod health;
 mod identity;
 mod invitation;
 mod limits;
@@ -32,6 +33,7 @@ pub use audit::{AuditEvent, AuditFlaw, AuditLog, Verified, verify as verify_audi
 pub use client::{Client, ConnectError, join, knock};
 pub use door::{Admission, Door};
 pub use identity::{BadNodeId, Identity, IdentityError, NodeId};
+pub use health::Health;
 pub use invitation::{Invitation, InvitationError, Invitations};
 pub use local::{LocalClient, LocalServer, Manage, socket_of, sockets};
 pub use peers::{KnownPeer, Peers, PeersError};
