@@ -23,6 +23,7 @@ mod pipe;
 mod private_file;
 mod probe;
 mod proto;
+mod sealed_key;
 mod server;
 mod snapshot;
 mod stream;
@@ -38,7 +39,8 @@ pub use invitation::{Invitation, InvitationError, Invitations};
 pub use local::{LocalClient, LocalServer, Manage, socket_of, sockets};
 pub use peers::{KnownPeer, Peers, PeersError};
 pub use pipe::{Greeting, PipeCalls, serve_pipe};
-pub use probe::{Probe, probe};
+pub use private_file::read as read_private;
+pub use probe::{Connected, Probe, probe};
 pub use server::{Arrivals, LaneOpening, Server};
 pub use snapshot::{OpenedKey, Snapshot, SnapshotError};
 
