@@ -25,7 +25,7 @@ pub(crate) enum ConfigVerb {
 /// What `blit doctor` takes.
 #[derive(Debug, Clone, Args)]
 pub(crate) struct DoctorArgs {
-    /// A paired machine to check, or a directory: writes a hidden file there and removes it
+    /// A paired machine to check, or a directory, here or there: writes a hidden file into it and removes it
     #[arg(value_name = "HOST|PATH", value_hint = ValueHint::DirPath)]
     pub(crate) place: Option<OsString>,
 }
