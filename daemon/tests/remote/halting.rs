@@ -84,7 +84,7 @@ fn halts_over(file: &str) {
     assert_eq!(code, Some(1));
     assert!(told.contains("SAFE_HALT"), "{told}");
     // Nobody listens, and nothing took the place of what is broken.
-    two.blit(&["ls", &there("m")]).exits(8);
+    let _ = two.blit(&["ls", &there("m")]).exits(8);
     let _ = two.blit(&["pair"]).says("SAFE_HALT");
     assert_eq!(fs::read(&broken).unwrap(), b"neither a key nor a peer");
     fs::write(&broken, whole).unwrap();

@@ -206,21 +206,17 @@ fn a_hostile_neighbour_neither_ends_a_scan_nor_reaches_the_terminal_nor_takes_a_
     // What is well-formed is heard, so the rest has been heard, too.
     let found = lan.scan_until_found("good");
     drop(sender);
-    let rows: Vec<&str> = found.lines().collect();
     assert!(!found.contains('\x1b'), "{found:?}");
-    for row in &rows {
-        let is_expected = row.starts_with("good\tAAAAAAAA\t") || row.starts_with("nas\t");
-        assert!(is_expected, "{row:?}");
+    for row in found.lines() {
+        let is_fake = row.starts_with("good\tAAAAAAAA\t") || row.starts_with("nas\tAAAAAAAA\t");
+        // The real one may have to call itself something else, and is known by its key all the same.
+        let is_real = row.starts_with("nas") && row.ends_with("\tpaired as 10.77.0.1");
+        assert!(
+            (is_fake && row.ends_with("\tnot paired")) || is_real,
+            "{row:?}"
+        );
     }
-    let paired: Vec<&&str> = rows
-        .iter()
-        .filter(|row| row.ends_with("paired as nas"))
-        .collect();
-    assert!(
-        paired.iter().all(|row| !row.contains("AAAAAAAA")),
-        "{found:?}"
-    );
     // Whoever calls himself so is not dialled in its place.
-    lan.pc(&["ls", "nas:/marker-of-module"]).exits(6);
+    let _ = lan.pc(&["ls", "nas:/marker-of-module"]).exits(6);
     lan.pc(&["ls", "10.77.0.1:/marker-of-module"]).succeeds();
 }
