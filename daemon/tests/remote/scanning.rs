@@ -115,7 +115,9 @@ fn a_daemon_is_found_once_it_shares_something_and_tells_nothing_of_what_it_share
     ]);
     let _moved = lan.daemon("nas", "10.77.0.3:9031", &[&module]);
     lan.scan_until_found("nas");
-    lan.pc(&["ls", "nas:/marker-of-module"]).succeeds();
+    // On a busy machine its answer may take longer than anybody waits for it.
+    let mut tries = (0..5).map(|_| lan.pc(&["ls", "nas:/marker-of-module"]));
+    assert!(tries.any(|ran| ran.code == Some(0)), "it was not found");
 }
 
 /// Sends every file of a folder to everybody on the network, again and again, until it is dropped.
