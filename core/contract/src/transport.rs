@@ -2,7 +2,7 @@
 
 #[cfg(unix)]
 use std::os::fd::OwnedFd;
-use std::{any::Any, collections::VecDeque, fmt::Debug, ops::Range, sync::Arc};
+use std::{any::Any, collections::VecDeque, fmt::Debug, net::SocketAddr, ops::Range, sync::Arc};
 
 use async_trait::async_trait;
 use bytes::Bytes;
@@ -275,6 +275,8 @@ pub struct PeerInfo {
     pub identity: Option<[u8; 32]>,
     /// What both ends can name and nobody between can (RFC 9266).
     pub channel_binding: Option<[u8; 32]>,
+    /// Where it was reached, if that was over the network.
+    pub socket: Option<SocketAddr>,
 }
 
 impl PeerInfo {

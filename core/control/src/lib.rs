@@ -26,6 +26,7 @@ mod server;
 mod snapshot;
 mod stream;
 mod tls;
+mod token;
 
 pub use arrival::{LaneSocket, VerifiedPeer};
 pub use audit::{AuditEvent, AuditFlaw, AuditLog, Verified, verify as verify_audit};
@@ -39,6 +40,9 @@ pub use pipe::{Greeting, PipeCalls, serve_pipe};
 pub use probe::{Probe, probe};
 pub use server::{Arrivals, LaneOpening, Server};
 pub use snapshot::{Snapshot, SnapshotError};
+pub use token::{
+    Errand, Granted, Issued, TOKEN_BYTES_MAX, TOKEN_LIFETIME, Token, TokenError, Tokens,
+};
 
 /// What machines say to each other before and around their streams.
 pub mod calls {

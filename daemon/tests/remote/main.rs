@@ -14,6 +14,7 @@ mod chaos;
 mod configuring;
 mod corpus;
 mod cuts;
+mod delegated;
 mod exact;
 mod filters;
 mod first_steps;
