@@ -1,13 +1,15 @@
 //! The digest of a file's content, which knows holes.
 
-/// Content is looked at in groups of this size: the group of BLAKE3's verified streaming.
+/// Content is looked at in groups of this size: that of BLAKE3's verified streaming.
 const GROUP_BYTES: usize = 16 << 10;
 
 /// Computes the digest of a file's content from its start to its end.
 ///
-/// It is the BLAKE3 of every 16 KiB group that is not all zeros, each after its offset, and then of the
-/// size (offsets and size as 8 bytes, little-endian). So a hole and the zeros that it reads as are the
-/// same content, and a hole of a tebibyte costs nothing.
+/// It is the BLAKE3 of the offset and the BLAKE3 of every 16 KiB group that is not all zeros, and then of
+/// the size (offsets and size as 8 bytes, little-endian). So a hole and the zeros that it reads as are the
+/// same content, and a hole of a tebibyte costs nothing. A group is hashed by itself because BLAKE3 looks
+/// at eight or sixteen chunks at once only where they begin at a multiple of that; the offsets between
+/// the groups would take that from it, and half as much time again.
 #[derive(Debug, Clone)]
 pub struct ContentHasher {
     hasher: blake3::Hasher,
@@ -91,7 +93,7 @@ impl ContentHasher {
 fn hash_group(hasher: &mut blake3::Hasher, offset: u64, group: &[u8]) {
     if group.iter().any(|byte| *byte != 0) {
         hasher.update(&offset.to_le_bytes());
-        hasher.update(group);
+        hasher.update(blake3::hash(group).as_bytes());
     }
 }
 

@@ -110,6 +110,16 @@ pub trait RecvStream: Debug + Send {
     /// `Corrupt` if what comes is not what the peer saw leave; see [`RecvStream::settle`].
     async fn recv(&mut self, bytes_max: usize) -> Result<Option<Chunk>>;
 
+    /// The next chunk where the peer has said that `bytes_due` more bytes follow: of no more than these, and
+    /// a stream whose bytes come in crumbs may wait until it has a slice of them. `None` at the end. When
+    /// the call is dropped, nothing is lost: the next one has what had come.
+    ///
+    /// # Errors
+    /// As [`RecvStream::recv`].
+    async fn recv_due(&mut self, bytes_due: usize) -> Result<Option<Chunk>> {
+        self.recv(bytes_due).await
+    }
+
     /// Says that nothing more is wanted; the peer sees `code`.
     fn stop(&mut self, code: u32);
 
