@@ -7,7 +7,9 @@ use std::{any::Any, collections::VecDeque, fmt::Debug, ops::Range, sync::Arc};
 use async_trait::async_trait;
 use bytes::Bytes;
 
-use crate::{Cost, Cx, Demands, Descriptor, Error, ErrorKind, Limits, Result, TransportCaps};
+use crate::{
+    Cost, Cx, Demands, Descriptor, Error, ErrorKind, Group, Limits, Result, TransportCaps,
+};
 
 /// A way for bytes to cross: tcp, quic, grpc, memory.
 #[async_trait]
@@ -324,7 +326,8 @@ pub struct FdLease {
     pub witness: Witness,
 }
 
-/// Looks at bytes that pass through the kernel, where the stream wants them digested.
+/// Looks at bytes that pass through the kernel, where the stream wants them digested. It sees the digests of
+/// their groups of [`crate::GROUP_BYTES`] (the last may be shorter): whoever shows them needs those, too.
 #[derive(Debug, Clone, Default)]
 pub struct Witness(Option<blake3::Hasher>);
 
@@ -335,10 +338,10 @@ impl Witness {
         Self(Some(hasher))
     }
 
-    /// Sees the next bytes.
-    pub fn see(&mut self, bytes: &[u8]) {
+    /// Sees the next group.
+    pub fn see(&mut self, group: &Group) {
         if let Some(hasher) = &mut self.0 {
-            hasher.update(bytes);
+            hasher.update(group.digest());
         }
     }
 
