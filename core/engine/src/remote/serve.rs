@@ -250,11 +250,12 @@ pub async fn answer_with_store(
                 .map(|(path, entry)| (joined(&place.path, &path), entry))
                 .collect();
             let policy = WritePolicy::new(Durability::Batch, Preserve::NONE);
-            match store.delete(cx, policy, entries).await {
+            match delete(cx, store, policy, entries).await {
                 Ok(ends) => Reply::Deleted(ends),
                 Err(error) => Reply::Refused(error),
             }
         }
+        // What was deleted is durable already: each request has a store of its own.
         Request::Sync(_) => match store.sync(cx, SyncScope::Tree).await {
             Ok(()) => Reply::Done,
             Err(error) => Reply::Refused(error),
@@ -262,6 +263,20 @@ pub async fn answer_with_store(
         _ => Reply::Refused(Error::new(ErrorKind::Unsupported, "ask")),
     };
     asked.reply(answer).await
+}
+
+/// Deletes, and makes that durable before it is told.
+async fn delete(
+    cx: &Cx,
+    store: &dyn Store,
+    policy: WritePolicy,
+    entries: Vec<(RelPath, Entry)>,
+) -> Result<Vec<Result<()>>> {
+    let ends = store.delete(cx, policy, entries).await?;
+    if ends.iter().any(Result::is_ok) {
+        store.sync(cx, SyncScope::Tree).await?;
+    }
+    Ok(ends)
 }
 
 /// Sends a listing. The outer error is the client's, the inner one the store's.
@@ -287,4 +302,24 @@ async fn list(
         asked.reply(Reply::Batch(batch)).await?;
     }
     Ok(Ok(()))
+}
+
+#[cfg(test)]
+mod tests {
+    use blit_contract::Name;
+    use blit_store_mem::{Fault, Faults, MemStore, Operation};
+
+    use super::*;
+
+    #[tokio::test]
+    async fn nothing_is_told_to_be_deleted_that_could_come_back() {
+        let faults = Faults::new().with(Fault::fail(Operation::Sync, ErrorKind::Io));
+        let store = MemStore::new().with_faults(faults);
+        store.add_file("f", "content").unwrap();
+        let (cx, path) = (Cx::default(), RelPath::ROOT.join(Name::new(*b"f").unwrap()));
+        let entry = store.stat(&cx, &path).await.unwrap().unwrap();
+        let policy = WritePolicy::new(Durability::Batch, Preserve::NONE);
+        let told = delete(&cx, &store, policy, vec![(path, entry)]).await;
+        assert_eq!(told.unwrap_err().kind(), ErrorKind::Io);
+    }
 }
