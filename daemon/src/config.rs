@@ -32,6 +32,8 @@ pub(crate) struct Config {
     pub(crate) listen: Vec<String>,
     pub(crate) state: PathBuf,
     pub(crate) stop_timeout: Duration,
+    /// Whether the local network is told that it is there.
+    pub(crate) is_announced: bool,
     /// Whether machines that are not paired may use what is for all.
     pub(crate) is_open: bool,
     pub(crate) allow_from: Networks,
@@ -126,6 +128,8 @@ impl Sources {
         let listen = (!self.args.listen.is_empty()).then_some(&self.args.listen);
         layers.flag("daemon.listen", "--listen", listen)?;
         layers.flag("daemon.name", "--name", self.args.name.as_ref())?;
+        let mdns = self.args.no_mdns.then_some(&false);
+        layers.flag("discovery.mdns", "--no-mdns", mdns)?;
         let state = self.args.state_dir.as_ref();
         let settings: Settings = layers.values()?;
         let state = match (state, &settings.daemon.state_dir) {
@@ -152,6 +156,7 @@ impl Sources {
             listen: settings.daemon.listen,
             state,
             stop_timeout: settings.daemon.stop_timeout.duration,
+            is_announced: settings.discovery.mdns,
             is_open: settings.access.mode == AccessMode::Open,
             allow_from,
             delegation,

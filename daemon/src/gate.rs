@@ -4,12 +4,13 @@ use std::{sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 use blit_contract::Stream;
-use blit_control::{Arrivals, KnownPeer, LaneOpening, LaneSocket, VerifiedPeer};
+use blit_control::{Arrivals, Health, KnownPeer, LaneOpening, LaneSocket, VerifiedPeer};
 use blit_engine::Asked;
 use blit_wire::Request;
 
 use crate::{
     lanes,
+    modules::Module,
     serve::{Caller, Daemon},
 };
 
@@ -55,6 +56,12 @@ impl Arrivals for Gate {
 
     fn refused(&self, peer: &VerifiedPeer, wish: &'static str) {
         self.0.note_stranger(peer, wish);
+    }
+
+    fn health(&self, peer: &VerifiedPeer, service: &str) -> Health {
+        let caller = self.0.caller(peer);
+        let sees = |module: &Module| caller.as_ref().is_some_and(|it| module.is_for(&it.name));
+        self.0.health(service, sees)
     }
 
     async fn request(&self, peer: VerifiedPeer, stream: Stream) {

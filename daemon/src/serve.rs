@@ -29,7 +29,7 @@ use tokio::sync::Notify;
 
 use crate::{
     audit::Audit,
-    condition::Descriptors,
+    condition::{Descriptors, why_halted},
     config::Config,
     confine::Confinement,
     delegate::Fetching,
@@ -253,6 +253,10 @@ impl Daemon {
         (request, fetching): (Request, Option<Fetching>),
         asked: &mut Asked,
     ) -> Result<()> {
+        if let Some(why) = why_halted() {
+            let text = format!("the daemon serves nobody: {why}");
+            return Err(Error::new(ErrorKind::Busy, "answer").because(text));
+        }
         if let (Request::Pull(pull), Some(fetching)) = (&request, fetching) {
             return self.audited_pull(caller, (pull, fetching), asked).await;
         }

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use blit_config::{Keys, Period, Size};
+use blit_control::PORT;
 use schemars::JsonSchema;
 use serde::{Deserialize, Deserializer, Serialize};
 
@@ -20,6 +21,7 @@ pub(crate) static KEYS: Keys = Keys {
         "daemon.stop_timeout",
         "delegation.allow",
         "delegation.sources",
+        "discovery.mdns",
         "log.level",
     ],
     rows: &[
@@ -43,6 +45,7 @@ pub(crate) static KEYS: Keys = Keys {
 #[serde(default, deny_unknown_fields)]
 pub(crate) struct Settings {
     pub(crate) daemon: DaemonSettings,
+    pub(crate) discovery: DiscoverySettings,
     pub(crate) access: AccessSettings,
     pub(crate) delegation: DelegationSettings,
     pub(crate) audit: AuditSettings,
@@ -83,8 +86,21 @@ impl Default for DaemonSettings {
     }
 }
 
-/// The port of control and data.
-const PORT: u16 = 9_031;
+/// Whether the local network is told that it is there.
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct DiscoverySettings {
+    /// Whether `blit scan` on another machine shows it, once there is a module and somebody who may come:
+    /// its name, its port, the versions that it speaks and the first characters of its key; never what it
+    /// exports. (reload)
+    pub(crate) mdns: bool,
+}
+
+impl Default for DiscoverySettings {
+    fn default() -> Self {
+        Self { mdns: true }
+    }
+}
 
 /// Who may come at all.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]

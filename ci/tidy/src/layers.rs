@@ -31,6 +31,7 @@ const LAYERS: &[Layer] = &[
     layer("core/filter", &["core/contract", "core/wire"]),
     layer("core/clock", &["core/contract"]),
     layer("core/confine", &[]),
+    layer("core/discover", &[]),
     layer("core/channel", &["core/contract", "core/wire"]),
     layer("core/mover", &["core/clock", "core/contract"]),
     layer("core/spool", &["core/contract"]),
@@ -76,6 +77,7 @@ const LAYERS: &[Layer] = &[
             "core/config",
             "core/contract",
             "core/control",
+            "core/discover",
             "core/engine",
             "core/lanes",
             "core/wire",
@@ -87,11 +89,26 @@ const LAYERS: &[Layer] = &[
             "core/config",
             "core/contract",
             "core/control",
+            "core/discover",
             "core/lanes",
             "core/wire",
         ],
     ),
-    layer("core/admin", &["core/config", "core/control"]),
+    layer(
+        "core/complete",
+        &[
+            "core/contract",
+            "core/control",
+            "core/engine",
+            "core/lanes",
+            "core/reach",
+            "core/wire",
+        ],
+    ),
+    layer(
+        "core/admin",
+        &["core/config", "core/control", "core/discover"],
+    ),
     layer(
         "plugins/bundled",
         &[

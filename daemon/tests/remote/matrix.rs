@@ -24,7 +24,7 @@ use crate::bench::{Daemon, HOST, client};
 
 /// Who comes, and what its TLS connection says of it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Comes {
+pub(crate) enum Comes {
     WithoutTls,
     WithoutKey,
     Unknown,
@@ -83,14 +83,14 @@ fn methods() -> Vec<String> {
 }
 
 /// A daemon with a module of each access, one that no peer sees, and a client that is paired.
-struct Stage {
-    scratch: Scratch,
+pub(crate) struct Stage {
+    pub(crate) scratch: Scratch,
     daemon: Daemon,
     id: NodeId,
 }
 
 impl Stage {
-    fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let scratch = Scratch::new();
         let mut text = "[delegation]\nallow = true\nsources = [\"any\"]\n".to_owned();
         for (name, more) in [
@@ -101,6 +101,7 @@ impl Stage {
                 "hidden",
                 "access = \"read-write\"\npeers = [\"somebody-else\"]",
             ),
+            ("away", "optional = true"),
         ] {
             let path = scratch.directory(name);
             std::fs::write(path.join("f"), "content").unwrap();
@@ -129,7 +130,7 @@ impl Stage {
     }
 
     /// A channel as whoever comes has it; the address it comes from is its own, because failures count.
-    async fn channel(&self, who: Comes, from: u8) -> Result<Channel, String> {
+    pub(crate) async fn channel(&self, who: Comes, from: u8) -> Result<Channel, String> {
         let socket = TcpSocket::new_v4().unwrap();
         socket
             .bind(format!("127.0.{from}.1:0").parse().unwrap())
