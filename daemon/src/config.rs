@@ -14,6 +14,7 @@ use blit_wire::Access;
 use crate::{
     access::Networks,
     args::Args,
+    delegation::Delegation,
     failure::Failure,
     settings::{
         AccessMode, AuditNames, KEYS, LogLevel, ModuleAccess, ModuleAudit, ModuleOwner,
@@ -36,6 +37,7 @@ pub(crate) struct Config {
     /// Whether machines that are not paired may use what is for all.
     pub(crate) is_open: bool,
     pub(crate) allow_from: Networks,
+    pub(crate) delegation: Delegation,
     /// How long closed files of the audit log are kept; zero: for ever.
     pub(crate) audit_keep: Duration,
     pub(crate) audit_size: Size,
@@ -145,6 +147,10 @@ impl Sources {
         }
         let allow_from = Networks::read(&settings.access.allow_from)
             .map_err(|why| wrong("access.allow_from", layers.origin("access.allow_from"), why))?;
+        let delegation = Delegation::read(&settings.delegation).map_err(|why| {
+            let key = "delegation.sources";
+            wrong(key, layers.origin(key), why)
+        })?;
         Ok(Config {
             name,
             listen: settings.daemon.listen,
@@ -153,6 +159,7 @@ impl Sources {
             is_announced: settings.discovery.mdns,
             is_open: settings.access.mode == AccessMode::Open,
             allow_from,
+            delegation,
             audit_keep: settings.audit.keep.duration,
             audit_size: settings.audit.max_size,
             audit_names: settings.audit.names,

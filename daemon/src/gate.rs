@@ -92,8 +92,16 @@ impl Gate {
             Ok(domain) => domain,
             Err(error) => return asked.refuse(error).await,
         };
+        // From those threads no name can be looked up, and this machine's key is out of reach.
+        let fetching = match self.0.fetching(&caller, &request).await {
+            Ok(fetching) => fetching,
+            Err(error) => {
+                let wish = self.0.wish_of(&request);
+                return self.0.refuse(&caller, wish, error, asked).await;
+            }
+        };
         let daemon = Arc::clone(&self.0);
-        let answer = async move { daemon.answer(&caller, request, asked).await };
+        let answer = async move { daemon.answer(&caller, (request, fetching), asked).await };
         match domain {
             None => answer.await,
             Some(domain) => {

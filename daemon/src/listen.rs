@@ -12,7 +12,9 @@ use std::{
 };
 
 use blit_config::Exit;
-use blit_control::{Admission, Door, Identity, Invitations, LocalServer, Peers, Server, socket_of};
+use blit_control::{
+    Admission, Door, Identity, Invitations, LocalServer, Peers, Server, Tokens, socket_of,
+};
 use tokio::{
     signal::unix::{Signal, SignalKind, signal},
     sync::Notify,
@@ -135,7 +137,9 @@ impl Node {
         let unix = lanes_here.as_ref().map(UnixDoor::path);
         let held = Held { config, modules };
         let means = (plugins, confinement);
-        let daemon = Arc::new(Daemon::new(held, (peers, audit), means, unix));
+        let tokens = Tokens::new(identity.clone()).map_err(|error| broken(&error))?;
+        let who = (identity.clone(), tokens);
+        let daemon = Arc::new(Daemon::new(held, (peers, audit), who, means, unix));
         if let Some(door) = lanes_here {
             tokio::spawn(door.serve(Arc::clone(&daemon)));
         }

@@ -34,7 +34,7 @@ enum Opened {
     EachTime,
 }
 
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 struct Stores {
     /// Opened so that nothing can be changed through it.
     reading: Arc<dyn Store>,
@@ -84,6 +84,18 @@ fn stores(config: &ModuleConfig, plugins: &Plugins) -> std::result::Result<Store
     Ok(Stores { reading, writing })
 }
 
+impl Stores {
+    /// The same for one request or session: what an earlier one found may be elsewhere by now, and what
+    /// another one has not made durable is its own matter.
+    fn anew(&self) -> Self {
+        let anew = |store: &Arc<dyn Store>| store.anew().unwrap_or_else(|| Arc::clone(store));
+        Self {
+            reading: anew(&self.reading),
+            writing: self.writing.as_ref().map(anew),
+        }
+    }
+}
+
 impl Module {
     /// Why it cannot be used now; nothing if it can.
     pub(crate) fn trouble(&self) -> Option<String> {
@@ -95,7 +107,7 @@ impl Module {
 
     fn stores(&self) -> Result<Stores> {
         if let Opened::Held(stores) = &self.source {
-            return Ok(stores.clone());
+            return Ok(stores.anew());
         }
         let offline = |why: String| {
             tracing::warn!(module = %self.config.name, why, "offline");

@@ -127,6 +127,11 @@ impl Store for Reserved {
     async fn ancestry(&self, cx: &Cx, path: &RelPath) -> Result<Vec<Identity>> {
         self.whole.ancestry(cx, path).await
     }
+
+    fn anew(&self) -> Option<Arc<dyn Store>> {
+        let (whole, reserve) = (self.whole.anew()?, self.reserve);
+        Some(Arc::new(Self { whole, reserve }))
+    }
 }
 
 #[cfg(test)]

@@ -19,6 +19,8 @@ pub(crate) static KEYS: Keys = Keys {
         "daemon.name",
         "daemon.state_dir",
         "daemon.stop_timeout",
+        "delegation.allow",
+        "delegation.sources",
         "discovery.mdns",
         "log.level",
     ],
@@ -45,6 +47,7 @@ pub(crate) struct Settings {
     pub(crate) daemon: DaemonSettings,
     pub(crate) discovery: DiscoverySettings,
     pub(crate) access: AccessSettings,
+    pub(crate) delegation: DelegationSettings,
     pub(crate) audit: AuditSettings,
     pub(crate) log: LogSettings,
     /// The exported trees, one `[[module]]` each; drop-in files and `--module` add to them. (reload)
@@ -128,6 +131,20 @@ pub(crate) enum AccessMode {
     Open,
     #[default]
     Paired,
+}
+
+/// Data that goes from machine to machine, though a third one asked for it.
+#[derive(Debug, Clone, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct DelegationSettings {
+    /// Whether another paired machine may fetch what the one that asks may read, and whether this one fetches
+    /// for those that ask. Without it such data passes the machine that asks. (reload)
+    pub(crate) allow: bool,
+    /// What this machine may fetch from: names of paired machines, at the addresses that are known here, and
+    /// networks such as `192.0.2.0/24`, in which a paired machine may be wherever the one that asks has met
+    /// it. (reload)
+    #[serde(deserialize_with = "words")]
+    pub(crate) sources: Vec<String>,
 }
 
 /// The record of who did what (`blit audit verify` checks it).

@@ -54,6 +54,16 @@ const LAYERS: &[Layer] = &[
         ],
     ),
     layer(
+        "core/between",
+        &[
+            "core/channel",
+            "core/clock",
+            "core/contract",
+            "core/engine",
+            "core/wire",
+        ],
+    ),
+    layer(
         "core/control",
         &["core/config", "core/contract", "core/lanes", "core/wire"],
     ),

@@ -151,6 +151,10 @@ impl Store for Liar {
         self.inner.demands()
     }
 
+    fn anew(&self) -> Option<Arc<dyn Store>> {
+        None
+    }
+
     async fn kept_bytes(&self, cx: &Cx, path: &RelPath, entry: &Entry) -> Result<u64> {
         self.inner.kept_bytes(cx, path, entry).await
     }

@@ -68,6 +68,7 @@ pub const TARGETS: &[Target] = &[
     target("quantity", "a size, time or limit", text::quantity),
     target("reply", "a reply of a daemon", wire::reply),
     target("request", "a request to a daemon", wire::request),
+    target("token", "leave to fetch for somebody else", text::token),
 ];
 
 /// The target of that name.

@@ -6,9 +6,9 @@
 //! data durable with one barrier, and only then gives them their names. Dropping a [`Staged`] leaves
 //! nothing behind. So no name ever holds a part of a file.
 
-use std::{any::Any, fmt::Debug, ops::Range};
 #[cfg(unix)]
-use std::{os::fd::BorrowedFd, sync::Arc};
+use std::os::fd::BorrowedFd;
+use std::{any::Any, fmt::Debug, ops::Range, sync::Arc};
 
 use async_trait::async_trait;
 use bytes::Bytes;
@@ -126,6 +126,12 @@ pub trait Store: Debug + Send + Sync + 'static {
     /// How many bytes an earlier writer for such an entry left at `path`; see [`WriteOptions::keep`].
     async fn kept_bytes(&self, _cx: &Cx, _path: &RelPath, _entry: &Entry) -> Result<u64> {
         Ok(0)
+    }
+
+    /// The same place for another session, which shares nothing with those that use this one: neither
+    /// which directories were found, nor what is not durable yet. `None`: there is nothing to share.
+    fn anew(&self) -> Option<Arc<dyn Store>> {
+        None
     }
 }
 

@@ -227,6 +227,18 @@ impl Identity {
         })
     }
 
+    /// Whether this machine made that signature of `message`.
+    #[must_use]
+    pub(crate) fn has_signed(&self, message: &[u8], signature: &[u8]) -> bool {
+        let key = self.certified.cert.first();
+        let key = key.and_then(|key| ParsedCertificate::try_from(key).ok());
+        let said = key.map(|key| Signature {
+            key: key.subject_public_key_info().to_vec(),
+            signature: signature.to_vec(),
+        });
+        said.is_some_and(|said| said.of(message) == Some(self.id))
+    }
+
     /// Replaces the key in the directory `state` by a new one. The old one stays beside it, and nobody
     /// uses it. Answers who this machine was, and who it is.
     ///

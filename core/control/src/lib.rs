@@ -28,6 +28,7 @@ mod server;
 mod snapshot;
 mod stream;
 mod tls;
+mod token;
 
 pub use arrival::{LaneSocket, VerifiedPeer};
 pub use audit::{AuditEvent, AuditFlaw, AuditLog, Verified, verify as verify_audit};
@@ -43,6 +44,9 @@ pub use private_file::read as read_private;
 pub use probe::{Connected, Probe, probe};
 pub use server::{Arrivals, LaneOpening, Server};
 pub use snapshot::{OpenedKey, Snapshot, SnapshotError};
+pub use token::{
+    Errand, Granted, Issued, TOKEN_BYTES_MAX, TOKEN_LIFETIME, Token, TokenError, Tokens,
+};
 
 /// The port of a daemon that says nothing else.
 pub const PORT: u16 = 9_031;

@@ -132,6 +132,7 @@ async fn session(crossing: &Crossing<'_>, role: HalfRole, top: Top) -> Report {
     let peer: Arc<dyn Peer> = Arc::<Client>::clone(&crossing.client);
     let machine = peer.info().channel_binding;
     let report = run_remote(RemoteJob {
+        token: None,
         place: crossing.place.clone(),
         top,
         lanes: LaneWishes {

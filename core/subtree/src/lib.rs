@@ -264,6 +264,11 @@ impl Store for Subtree {
     async fn usage(&self, cx: &Cx) -> Result<Usage> {
         self.whole.usage(cx).await
     }
+
+    fn anew(&self) -> Option<Arc<dyn Store>> {
+        let (whole, base) = (self.whole.anew()?, self.base.clone());
+        Some(Arc::new(Self { whole, base }))
+    }
 }
 
 /// The listing of the whole store at `at`, told as this store names it.

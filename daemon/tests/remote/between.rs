@@ -1,6 +1,9 @@
 //! From one machine to another, by way of a third.
 
-use blit_conform::{Blit, Scratch, assert_same, tree::nasty_tree};
+use blit_conform::{
+    Blit, Scratch, assert_same, seed,
+    tree::{edit_tree, nasty_tree},
+};
 
 use crate::{
     bench::Way,
@@ -47,7 +50,8 @@ fn a_nasty_tree_goes_from_machine_to_machine_and_the_second_run_does_nothing() {
     let _ = three.blit(&copy).run().exits(0).says("Copied");
     assert_same(&source, &target);
     let _ = three.blit(&copy).run().exits(0).says("Nothing to do");
-    std::fs::write(target.join("more"), "").unwrap();
+    // Behind the back of a daemon that was there just now.
+    edit_tree(&target, seed(), 40);
     let mirror = ["mirror", "-y", &there("m/"), &other("m/x")];
     three.blit(&mirror).run().succeeds();
     assert_same(&source, &target);

@@ -15,6 +15,7 @@ mod completing;
 mod configuring;
 mod corpus;
 mod cuts;
+mod delegated;
 mod exact;
 mod filters;
 mod first_steps;

@@ -126,6 +126,45 @@ fn moved_both_ways(way: Way) {
     assert_same(&twin, &source);
 }
 
+/// A daemon lives longer than the places of directories.
+#[test]
+fn directories_that_are_moved_between_two_sessions_are_where_they_are_now() {
+    let two = Two::new();
+    let (source, target) = (two.scratch.directory("source"), two.module().join("t"));
+    std::fs::create_dir_all(source.join("d/e")).unwrap();
+    std::fs::write(source.join("d/e/f"), "1").unwrap();
+    let push = ["copy".into(), contents(&source), there("m/t/").into()];
+    two.blit(&push).succeeds();
+    // What was at `d` is kept elsewhere, and nothing that was begun there may be written into it.
+    let kept = two.module().join("kept");
+    std::fs::rename(target.join("d"), &kept).unwrap();
+    std::fs::create_dir(target.join("d")).unwrap();
+    std::fs::write(target.join("d/other"), "2").unwrap();
+    let before = blit_conform::Snapshot::of(&kept);
+    std::fs::write(source.join("d/e/g"), "3").unwrap();
+    let words = [
+        "mirror".into(),
+        "-y".into(),
+        contents(&source),
+        there("m/t/").into(),
+    ];
+    two.blit(&words).succeeds();
+    assert_same(&source, &target);
+    let options = blit_conform::Options::untouched();
+    let touched = before.differences(&blit_conform::Snapshot::of(&kept), options);
+    assert!(touched.is_empty(), "{touched:?}");
+    // The other way, and in a listing.
+    std::fs::rename(target.join("d"), two.module().join("away")).unwrap();
+    std::fs::create_dir(target.join("d")).unwrap();
+    std::fs::write(target.join("d/now"), "4").unwrap();
+    let back = two.scratch.path("back");
+    two.blit(&["copy".into(), there("m/t/").into(), contents(&back)])
+        .succeeds();
+    assert_same(&target, &back);
+    let listed = two.blit(&["ls", &there("m/t/d")]).exits(0);
+    assert_eq!(listed.stdout, format!("{}\n", there("m/t/d/now")));
+}
+
 #[test]
 fn random_trees_are_pushed_and_pulled_exactly() {
     let first = seed();

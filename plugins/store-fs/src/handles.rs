@@ -40,6 +40,16 @@ impl Handles {
         }
     }
 
+    /// The same root, and nothing held below it.
+    pub(crate) fn anew(&self) -> Self {
+        Self {
+            root: Arc::clone(&self.root),
+            open: Mutex::default(),
+            handles_max: self.handles_max,
+            clock: AtomicU64::new(0),
+        }
+    }
+
     pub(crate) fn root(&self) -> &Arc<Directory> {
         &self.root
     }

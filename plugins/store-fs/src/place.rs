@@ -32,7 +32,7 @@ pub(crate) struct Tree {
     location: PathBuf,
     handles: OnceLock<Handles>,
     making: Mutex<()>,
-    backup: OnceLock<Directory>,
+    backup: OnceLock<Arc<Directory>>,
     pub(crate) touched: Touched,
     pub(crate) lent: Lent,
     /// Unnamed files do not work here: found out by the first try.
@@ -73,9 +73,27 @@ impl Tree {
         if let Some(backup) = &tree.options.backup {
             std::fs::create_dir_all(backup).map_err(failed("make backup directory"))?;
             let backup = Directory::open_root(backup).map_err(failed("open backup directory"))?;
-            let _ = tree.backup.set(backup);
+            let _ = tree.backup.set(Arc::new(backup));
         }
         Ok(tree)
+    }
+
+    /// The same tree for somebody else: its root stays open, and nothing else is known of it.
+    pub(crate) fn anew(&self) -> Self {
+        let handles = OnceLock::new();
+        if let Some(known) = self.handles() {
+            let _ = handles.set(known.anew());
+        }
+        Self {
+            options: self.options.clone(),
+            location: self.location.clone(),
+            handles,
+            making: Mutex::default(),
+            backup: self.backup.clone(),
+            touched: Touched::default(),
+            lent: Lent::new(handles_share()),
+            lacks_unnamed: AtomicBool::new(!self.may_be_unnamed()),
+        }
     }
 
     fn start(&self, root: Directory) {
@@ -161,7 +179,7 @@ impl Tree {
 
     /// The root of the backup tree.
     pub(crate) fn backup(&self) -> Option<&Directory> {
-        self.backup.get()
+        self.backup.get().map(Arc::as_ref)
     }
 
     /// The nearest directory that exists, at or above the root.

@@ -204,4 +204,9 @@ impl Store for FsStore {
         })
         .await
     }
+
+    fn anew(&self) -> Option<Arc<dyn Store>> {
+        let tree = Arc::new(self.tree.anew());
+        Some(Arc::new(Self { tree }))
+    }
 }

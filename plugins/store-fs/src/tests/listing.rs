@@ -1,10 +1,29 @@
 use std::{fs, sync::Arc};
 
-use blit_contract::{Entry, ErrorKind, ListOptions, RelPath, Select, Selection, Store};
+use blit_contract::{
+    Entry, ErrorKind, ListOptions, RelPath, Replace, Select, Selection, SmallFile, Store, StoreExt,
+};
 use futures_util::StreamExt;
 
-use super::{Bench, name, rel};
+use super::{Bench, POLICY, file_entry, name, rel};
 use crate::{FsOptions, FsStore, config::Knobs};
+
+#[tokio::test]
+async fn a_store_anew_goes_by_names_and_not_to_where_a_directory_went() {
+    let bench = Bench::new();
+    fs::create_dir(bench.root.join("d")).unwrap();
+    bench.put("d/f", "old", Replace::Nothing).await.unwrap();
+    fs::rename(bench.root.join("d"), bench.root.join("elsewhere")).unwrap();
+    fs::create_dir(bench.root.join("d")).unwrap();
+    let anew = bench.store.anew().unwrap();
+    let found = anew.stat(&bench.cx, &rel("d/f")).await.unwrap();
+    assert!(found.is_none(), "{found:?}");
+    let file = SmallFile::new(rel("d/g"), file_entry("g"), "new".into());
+    anew.put(&bench.cx, POLICY, file).await.unwrap();
+    assert_eq!(bench.read("d/g"), "new");
+    assert_eq!(bench.read("elsewhere/f"), "old");
+    assert!(!bench.root.join("elsewhere/g").exists());
+}
 
 #[tokio::test]
 async fn parents_come_before_their_children_and_names_in_order() {
