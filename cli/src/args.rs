@@ -19,7 +19,7 @@ pub(crate) use listing::{DfArgs, DuArgs, FindArgs, LsArgs, RmArgs, Rows, SortKey
 pub(crate) use select::{Limits, Patterns};
 pub(crate) use tools::{
     CompletionsArgs, ConfigArgs, ConfigVerb, DiagnosticsArgs, DiagnosticsVerb, DoctorArgs,
-    HelpArgs, ListArgs, PairArgs, PerfArgs, Shell, StatusArgs,
+    HelpArgs, ListArgs, PairArgs, PerfArgs, StatusArgs,
 };
 pub(crate) use transfer::{
     CheckArgs, CopyArgs, DurabilityWord, Existing, MirrorArgs, MoveArgs, PreserveWord, Reading,
@@ -73,6 +73,8 @@ pub(crate) enum Verb {
     Rm(RmArgs),
     /// Show what can be reached: paired machines, and what one of them exports
     List(ListArgs),
+    /// Find daemons on the local network
+    Scan(blit_admin::ScanArgs),
     /// Let another machine in, or join one that invites this one
     Pair(PairArgs),
     /// Show, add, rename and forget machines; let in those that ask

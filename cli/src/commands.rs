@@ -17,6 +17,7 @@ mod mirror;
 mod r#move;
 mod pair;
 mod rm;
+mod scan;
 mod status;
 
 use std::ffi::OsString;
@@ -52,6 +53,7 @@ pub(crate) async fn run(app: &App, verb: Verb, global: &Global) -> Result<Exit> 
         Verb::Pair(args) => pair::run(app, args).await,
         Verb::Remote(args) => admin::remote(app, &args).await,
         Verb::Rm(args) => rm::run(app, args).await,
+        Verb::Scan(args) => scan::run(app, &args).await,
         Verb::Status(args) => status::run(app, args).await,
         Verb::Schema => app.ui.text(&schema()).map(|()| Exit::Ok),
         Verb::Sync(_) => Err(UserError::new(

@@ -1,19 +1,26 @@
-//! Completion: the shell asks, blit answers from the same table that parses.
-//!
-//! Upstream still calls this engine unstable; it is pinned, and used nowhere but here and in
-//! `blit completions`.
+//! Completion: the shell asks, blit answers from the same table that parses, and from the machines that
+//! places are on.
 
-use clap_complete::CompleteEnv;
+use std::sync::Arc;
+
+use blit_bundled::Lanes;
+use blit_complete::Completer;
+use blit_config::{Flags, Paths, Sources};
 
 use crate::args::command;
 
-/// Says that this is a question of a shell, and of which.
-pub(crate) const VARIABLE: &str = "BLIT_COMPLETE";
-
 /// Answers a question of the shell, if this is one, and then does not return.
 pub(crate) fn answer() {
-    // Silence on failure: an error in the middle of a line being typed helps nobody.
-    if std::env::var_os(VARIABLE).is_some() {
-        CompleteEnv::with_factory(command).var(VARIABLE).complete();
-    }
+    blit_complete::answer(command, completer);
+}
+
+/// `None` for whoever does not want other machines to be asked, or whose settings cannot be read.
+fn completer() -> Option<Completer> {
+    let loaded = Sources::of_this_user(None, Flags::default()).load().ok()?;
+    loaded.settings.completion.remote.then_some(())?;
+    Some(Completer {
+        state: blit_reach::state()?,
+        cache: Paths::of_this_user().map(|paths| paths.cache),
+        lanes: Arc::<Lanes>::default(),
+    })
 }

@@ -17,9 +17,6 @@ use crate::{
     ui::shown,
 };
 
-/// The port of a daemon that says nothing else.
-pub(crate) const PORT: u16 = 9_031;
-
 /// Where only a paired machine can be meant: `nas`, `nas:`, `nas:9031`.
 pub(crate) fn machine(typed: &str) -> Machine {
     let typed = typed.trim_end_matches(':');

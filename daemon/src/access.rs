@@ -30,6 +30,12 @@ impl Networks {
         Ok(Self(networks))
     }
 
+    /// Adds another one, as `read` takes it.
+    pub(crate) fn add(&mut self, word: String) -> Result<(), String> {
+        self.0.extend(Self::read(&[word])?.0);
+        Ok(())
+    }
+
     /// Whether the address is in one of them. An IPv4 address that comes over an IPv6 socket is one of
     /// IPv4.
     pub(crate) fn contain(&self, address: IpAddr) -> bool {

@@ -30,6 +30,10 @@ pub(crate) struct Args {
     #[arg(long, global = true)]
     pub(crate) name: Option<String>,
 
+    /// Do not tell the local network that it is there
+    #[arg(long, global = true)]
+    pub(crate) no_mdns: bool,
+
     /// Where the key and the paired machines are kept
     #[arg(long, value_name = "DIR", global = true, env = "BLIT_DAEMON_STATE")]
     pub(crate) state_dir: Option<PathBuf>,

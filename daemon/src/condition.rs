@@ -6,12 +6,17 @@ use std::{
 };
 
 use blit_contract::Cx;
+use blit_control::Health;
 use rustix::process::{Resource, getrlimit};
 
 use crate::{
     modules::Module,
     serve::{Daemon, SESSIONS_MAX},
 };
+
+/// No daemon of this form was built before 2026 began. A clock that says so is wrong, and with it every
+/// sentence about how old an invitation is, or when something was done.
+const BUILT_AFTER_SECS: i64 = 1_767_225_600;
 
 /// A state in which less works than should. The words are stable: scripts look for them.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -20,6 +25,8 @@ pub(crate) enum Condition {
     NoNewSessions(String),
     /// Modules with `audit = "required"` are not changed.
     ReadOnlyAudit(String),
+    /// Nobody is served: what the daemon would decide by cannot be trusted.
+    SafeHalt(String),
 }
 
 impl fmt::Display for Condition {
@@ -32,6 +39,7 @@ impl fmt::Display for Condition {
                     "READ_ONLY(audit): the audit log cannot be written: {why}"
                 )
             }
+            Self::SafeHalt(why) => write!(f, "SAFE_HALT: nobody is served: {why}"),
         }
     }
 }
@@ -40,8 +48,34 @@ impl Daemon {
     /// All that hold now; none, if it is healthy.
     pub(crate) fn conditions(&self) -> Vec<Condition> {
         let audit = self.audit.trouble().map(Condition::ReadOnlyAudit);
-        let sessions = self.why_no_session().map(Condition::NoNewSessions);
-        audit.into_iter().chain(sessions).collect()
+        let serving = match why_halted() {
+            Some(why) => Some(Condition::SafeHalt(why)),
+            None => self.why_no_session().map(Condition::NoNewSessions),
+        };
+        serving.into_iter().chain(audit).collect()
+    }
+
+    /// How a module does that whoever asks may see, or with an empty name the daemon.
+    pub(crate) fn health(&self, service: &str, sees: impl Fn(&Module) -> bool) -> Health {
+        if self.is_stopping() {
+            return Health::Ending;
+        }
+        let held = self.held();
+        let is_online = |module: &Module| module.trouble().is_none();
+        let serves = match service {
+            "" => self.why_no_session().is_none() && held.modules.iter().any(|it| is_online(it)),
+            name => {
+                let mut seen = held.modules.iter().filter(|module| sees(module));
+                let Some(module) = seen.find(|module| module.config.name == name) else {
+                    return Health::Unknown;
+                };
+                is_online(module)
+            }
+        };
+        match serves && why_halted().is_none() {
+            true => Health::Serving,
+            false => Health::NotServing,
+        }
     }
 
     /// Why no session may begin.
@@ -55,6 +89,17 @@ impl Daemon {
         let tight = self.descriptors.are_tight();
         tight.then(|| "hardly any file descriptors are left".to_owned())
     }
+}
+
+/// Why nobody is served now; nothing if it is as it should be. What is wrong when the daemon starts keeps
+/// it from coming so far (`halted`).
+pub(crate) fn why_halted() -> Option<String> {
+    clock_trouble(jiff::Timestamp::now().as_second())
+}
+
+fn clock_trouble(now_secs: i64) -> Option<String> {
+    let text = "the clock of this machine says that it is before 2026";
+    (now_secs < BUILT_AFTER_SECS).then(|| text.to_owned())
 }
 
 /// How many files and sockets are open, and may be.
@@ -102,6 +147,14 @@ pub(crate) async fn of_module(module: &Module) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_clock_before_the_program_was_built_is_not_believed() {
+        assert!(clock_trouble(0).is_some());
+        assert!(clock_trouble(BUILT_AFTER_SECS - 1).is_some());
+        assert_eq!(clock_trouble(BUILT_AFTER_SECS), None);
+        assert_eq!(why_halted(), None);
+    }
 
     #[test]
     fn descriptors_are_tight_until_many_are_free_again() {

@@ -14,6 +14,7 @@ use blit_wire::Access;
 use crate::{
     access::Networks,
     args::Args,
+    delegation::Delegation,
     failure::Failure,
     settings::{
         AccessMode, AuditNames, KEYS, LogLevel, ModuleAccess, ModuleAudit, ModuleOwner,
@@ -31,9 +32,12 @@ pub(crate) struct Config {
     pub(crate) listen: Vec<String>,
     pub(crate) state: PathBuf,
     pub(crate) stop_timeout: Duration,
+    /// Whether the local network is told that it is there.
+    pub(crate) is_announced: bool,
     /// Whether machines that are not paired may use what is for all.
     pub(crate) is_open: bool,
     pub(crate) allow_from: Networks,
+    pub(crate) delegation: Delegation,
     /// How long closed files of the audit log are kept; zero: for ever.
     pub(crate) audit_keep: Duration,
     pub(crate) audit_size: Size,
@@ -124,6 +128,8 @@ impl Sources {
         let listen = (!self.args.listen.is_empty()).then_some(&self.args.listen);
         layers.flag("daemon.listen", "--listen", listen)?;
         layers.flag("daemon.name", "--name", self.args.name.as_ref())?;
+        let mdns = self.args.no_mdns.then_some(&false);
+        layers.flag("discovery.mdns", "--no-mdns", mdns)?;
         let state = self.args.state_dir.as_ref();
         let settings: Settings = layers.values()?;
         let state = match (state, &settings.daemon.state_dir) {
@@ -141,13 +147,19 @@ impl Sources {
         }
         let allow_from = Networks::read(&settings.access.allow_from)
             .map_err(|why| wrong("access.allow_from", layers.origin("access.allow_from"), why))?;
+        let delegation = Delegation::read(&settings.delegation).map_err(|why| {
+            let key = "delegation.sources";
+            wrong(key, layers.origin(key), why)
+        })?;
         Ok(Config {
             name,
             listen: settings.daemon.listen,
             state,
             stop_timeout: settings.daemon.stop_timeout.duration,
+            is_announced: settings.discovery.mdns,
             is_open: settings.access.mode == AccessMode::Open,
             allow_from,
+            delegation,
             audit_keep: settings.audit.keep.duration,
             audit_size: settings.audit.max_size,
             audit_names: settings.audit.names,

@@ -101,9 +101,13 @@ impl Doors {
         }
     }
 
+    pub(crate) fn sockets(&self) -> Vec<SocketAddr> {
+        self.open.iter().map(|(address, _)| *address).collect()
+    }
+
     pub(crate) fn addresses(&self) -> Vec<String> {
-        let addresses = self.open.iter();
-        addresses.map(|(address, _)| address.to_string()).collect()
+        let sockets = self.sockets();
+        sockets.iter().map(ToString::to_string).collect()
     }
 }
 

@@ -4,12 +4,13 @@ use std::{sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 use blit_contract::Stream;
-use blit_control::{Arrivals, KnownPeer, LaneOpening, LaneSocket, VerifiedPeer};
+use blit_control::{Arrivals, Health, KnownPeer, LaneOpening, LaneSocket, VerifiedPeer};
 use blit_engine::Asked;
 use blit_wire::Request;
 
 use crate::{
     lanes,
+    modules::Module,
     serve::{Caller, Daemon},
 };
 
@@ -57,6 +58,12 @@ impl Arrivals for Gate {
         self.0.note_stranger(peer, wish);
     }
 
+    fn health(&self, peer: &VerifiedPeer, service: &str) -> Health {
+        let caller = self.0.caller(peer);
+        let sees = |module: &Module| caller.as_ref().is_some_and(|it| module.is_for(&it.name));
+        self.0.health(service, sees)
+    }
+
     async fn request(&self, peer: VerifiedPeer, stream: Stream) {
         let Some(caller) = self.0.caller(&peer) else {
             return;
@@ -85,8 +92,16 @@ impl Gate {
             Ok(domain) => domain,
             Err(error) => return asked.refuse(error).await,
         };
+        // From those threads no name can be looked up, and this machine's key is out of reach.
+        let fetching = match self.0.fetching(&caller, &request).await {
+            Ok(fetching) => fetching,
+            Err(error) => {
+                let wish = self.0.wish_of(&request);
+                return self.0.refuse(&caller, wish, error, asked).await;
+            }
+        };
         let daemon = Arc::clone(&self.0);
-        let answer = async move { daemon.answer(&caller, request, asked).await };
+        let answer = async move { daemon.answer(&caller, (request, fetching), asked).await };
         match domain {
             None => answer.await,
             Some(domain) => {

@@ -2,7 +2,8 @@
 //!
 //! Read it in the order of a run: `args` and `config` say what is wanted, `modules` opens what is
 //! exported, `listen` starts and looks after what runs, `doors` binds, `gate` takes what arrives, `serve`
-//! decides who may do what and lets the engine do it, `record` writes it down, `manage` does what the
+//! decides who may do what and lets the engine do it, `delegate` does what one machine asks for and another
+//! one takes part in, `record` writes it down, `manage` does what the
 //! administrator asks for. `stdio` is all of it for one client that comes through ssh.
 
 #![deny(missing_docs)]
@@ -11,14 +12,18 @@ mod access;
 mod args;
 mod atomic;
 mod audit;
+mod beacon;
 mod check;
 mod condition;
 mod config;
 mod confine;
+mod delegate;
+mod delegation;
 mod disk;
 mod doors;
 mod failure;
 mod gate;
+mod halted;
 mod health;
 mod lanes;
 mod listen;
@@ -30,10 +35,12 @@ mod pending;
 mod plugins;
 mod record;
 mod reference;
+mod request;
 mod reserve;
 mod serve;
 mod service;
 mod settings;
+mod special;
 mod stdio;
 mod sys;
 

@@ -12,7 +12,9 @@ use std::{
 };
 
 use blit_config::Exit;
-use blit_control::{Admission, Door, Identity, Invitations, LocalServer, Peers, Server, socket_of};
+use blit_control::{
+    Admission, Door, Identity, Invitations, LocalServer, Peers, Server, Tokens, socket_of,
+};
 use tokio::{
     signal::unix::{Signal, SignalKind, signal},
     sync::Notify,
@@ -23,12 +25,14 @@ use tracing_subscriber::{
 
 use crate::{
     audit::{Audit, by_admin},
+    beacon::Beacon,
     config::{Config, Sources},
     confine::Confinement,
     disk::Disks,
     doors::Doors,
     failure::Failure,
     gate::Gate,
+    halted::wait_until_trusted,
     lanes::UnixDoor,
     manage::Manager,
     modules, notify,
@@ -53,7 +57,11 @@ pub(crate) fn run(sources: Sources, config: Config) -> Result<(), Failure> {
         .enable_all()
         .build()?;
     runtime.block_on(async {
-        let node = Node::start(sources, config, (logging, confinement)).await?;
+        let lock = lock(&config.state)?;
+        if !wait_until_trusted(&config).await? {
+            return Ok(());
+        }
+        let node = Node::start(sources, config, (logging, confinement, lock)).await?;
         node.run().await
     })
 }
@@ -82,6 +90,7 @@ pub(crate) struct Node {
     pub(crate) daemon: Arc<Daemon>,
     pub(crate) doors: tokio::sync::Mutex<Doors>,
     pub(crate) identity: Identity,
+    beacon: parking_lot::Mutex<Beacon>,
     sources: Sources,
     logging: Logging,
     server: parking_lot::Mutex<Option<Server>>,
@@ -106,9 +115,8 @@ impl Node {
     async fn start(
         sources: Sources,
         config: Config,
-        (logging, confinement): (Logging, Confinement),
+        (logging, confinement, lock): (Logging, Confinement, File),
     ) -> Result<Arc<Self>, Failure> {
-        let lock = lock(&config.state)?;
         confinement.make_spool()?;
         let audit = Audit::open(&config.state);
         let is_new = !config.state.join("identity").exists();
@@ -129,7 +137,9 @@ impl Node {
         let unix = lanes_here.as_ref().map(UnixDoor::path);
         let held = Held { config, modules };
         let means = (plugins, confinement);
-        let daemon = Arc::new(Daemon::new(held, (peers, audit), means, unix));
+        let tokens = Tokens::new(identity.clone()).map_err(|error| broken(&error))?;
+        let who = (identity.clone(), tokens);
+        let daemon = Arc::new(Daemon::new(held, (peers, audit), who, means, unix));
         if let Some(door) = lanes_here {
             tokio::spawn(door.serve(Arc::clone(&daemon)));
         }
@@ -144,6 +154,7 @@ impl Node {
             daemon,
             doors: tokio::sync::Mutex::new(Doors::new(door, wanted, handed, others)),
             identity,
+            beacon: parking_lot::Mutex::default(),
             sources,
             logging,
             server: parking_lot::Mutex::new(Some(server)),
@@ -156,10 +167,7 @@ impl Node {
         let (mut wish, mut hangup) = (Stop::new()?, signal(SignalKind::hangup())?);
         let state = self.daemon.held().config.state.clone();
         let socket = socket_of(&state);
-        let local = LocalServer::bind(&socket).map_err(|cause| {
-            let text = format!("cannot make the socket {}", socket.display());
-            Failure::new("net.listen", Exit::Failed, text).because(&cause)
-        })?;
+        let local = bind_local(&socket)?;
         tokio::spawn(local.serve(Manager(Arc::clone(&self))));
         let invites = self.has_nobody() && !self.daemon.held().modules.is_empty();
         self.doors
@@ -183,6 +191,7 @@ impl Node {
             }
         }
         notify::stopping();
+        self.beacon.lock().set(None);
         self.doors.lock().await.close();
         stop.notify_waiters();
         let patience = self.daemon.held().config.stop_timeout;
@@ -236,6 +245,8 @@ impl Node {
             Ok(true) => say(&format!("listening on {}", doors.addresses().join(", "))),
             Err(failure) => tracing::error!("{}", failure.told()),
         }
+        let told = self.announcement(&doors.sockets());
+        self.beacon.lock().set(told);
     }
 
     fn has_nobody(&self) -> bool {
@@ -243,7 +254,7 @@ impl Node {
     }
 
     /// Whether there is something to have, and somebody who may come from elsewhere.
-    fn is_wide(&self) -> bool {
+    pub(crate) fn is_wide(&self) -> bool {
         let held = self.daemon.held();
         let invitations = Invitations::of(&held.config.state);
         let may_come = || held.config.is_open || !self.has_nobody() || invitations.is_any_open();
@@ -352,25 +363,33 @@ impl Node {
 }
 
 /// The wish to stop, in either form.
-struct Stop {
+pub(crate) struct Stop {
     terminate: Signal,
     interrupt: Signal,
 }
 
 impl Stop {
-    fn new() -> std::io::Result<Self> {
+    pub(crate) fn new() -> std::io::Result<Self> {
         Ok(Self {
             terminate: signal(SignalKind::terminate())?,
             interrupt: signal(SignalKind::interrupt())?,
         })
     }
 
-    async fn wished(&mut self) {
+    pub(crate) async fn wished(&mut self) {
         tokio::select! {
             _ = self.terminate.recv() => {}
             _ = self.interrupt.recv() => {}
         }
     }
+}
+
+/// Where the administrator of this machine comes.
+pub(crate) fn bind_local(socket: &Path) -> Result<LocalServer, Failure> {
+    LocalServer::bind(socket).map_err(|cause| {
+        let text = format!("cannot make the socket {}", socket.display());
+        Failure::new("net.listen", Exit::Failed, text).because(&cause)
+    })
 }
 
 /// Held as long as the process lives, however it ends.

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use blit_control::{
-    Invitations, KnownPeer, Manage,
+    Health, Invitations, KnownPeer, Manage,
     management::{
         Change, ChangePeersReply, ChangePeersRequest, InviteReply, ModuleState, PeerRow,
         PeersReply, ReloadReply, StatusReply,
@@ -53,6 +53,10 @@ impl Manage for Manager {
                 .collect(),
             confinement: daemon.confinement.in_a_line(),
         }
+    }
+
+    fn health(&self, service: &str) -> Health {
+        self.0.daemon.health(service, |_| true)
     }
 
     async fn reload(&self) -> Result<ReloadReply, String> {

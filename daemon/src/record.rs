@@ -1,16 +1,24 @@
 //! What a peer does and is refused, as the audit log has it.
 
 use blit_contract::{Entry, Error, ErrorKind, RelPath, Result};
-use blit_control::{AuditEvent, VerifiedPeer};
-use blit_engine::Asked;
-use blit_wire::{Place, Request, Role, SessionRequest, Verb};
+use blit_control::{AuditEvent, Issued, VerifiedPeer};
+use blit_engine::{Asked, Ended};
+use blit_wire::{Place, PullRequest, Request, Role, SessionRequest, Verb};
 
 use crate::{
     audit,
+    delegate::Fetching,
     modules::Module,
-    serve::{Caller, Daemon, changes},
+    request::{changes, place_of},
+    serve::{Caller, Daemon},
     settings::AuditNames,
 };
+
+/// What somebody wishes, for when it is refused.
+pub(crate) struct Wish {
+    action: &'static str,
+    object: String,
+}
 
 impl Daemon {
     /// A session, written down before it changes anything, and when it has ended.
@@ -20,9 +28,40 @@ impl Daemon {
         request: &SessionRequest,
         asked: &mut Asked,
     ) -> Result<()> {
+        let granted = match &request.token {
+            Some(token) => Some(self.redeem(caller, request, token)?),
+            None => None,
+        };
+        let third = granted.as_ref().map(|granted| granted.by);
+        let session = granted.map(|granted| granted.session);
+        let playing = self.session((caller, third), request, asked);
+        self.recorded((caller, session), request, playing).await
+    }
+
+    /// The same of one that fetches from another machine.
+    pub(crate) async fn audited_pull(
+        &self,
+        caller: &Caller,
+        (pull, fetching): (&PullRequest, Fetching),
+        asked: &mut Asked,
+    ) -> Result<()> {
+        let session = Some(fetching.session.clone());
+        let pulling = self.pull(caller, (pull, fetching), asked);
+        self.recorded((caller, session), &pull.session, pulling)
+            .await
+    }
+
+    /// `session` is what the other machines of it call it, too.
+    async fn recorded(
+        &self,
+        (caller, session): (&Caller, Option<String>),
+        request: &SessionRequest,
+        playing: impl Future<Output = Result<Ended>>,
+    ) -> Result<()> {
         let mut event = of_caller(caller, action_of(request), self.object(&request.place));
+        event.session = session;
         self.begun(request, &event)?;
-        let ended = self.session(caller, request, asked).await;
+        let ended = playing.await;
         event.action = "session.end";
         let event = audit::ended(event, &ended);
         if changes(request) {
@@ -32,6 +71,19 @@ impl Daemon {
             self.audit.note(&event);
         }
         ended.map(drop)
+    }
+
+    /// Leave that was given: a third machine may come for it.
+    pub(crate) fn note_leave(
+        &self,
+        caller: &Caller,
+        place: &Place,
+        (issued, bearer): (&Issued, &str),
+    ) -> Result<()> {
+        let mut event = of_caller(caller, "token.issue", self.object(place));
+        event.session = Some(issued.session.clone());
+        event.result = Some(format!("token {} for {bearer}", issued.mark));
+        self.audit.record(&event)
     }
 
     fn begun(&self, request: &SessionRequest, event: &AuditEvent) -> Result<()> {
@@ -72,12 +124,12 @@ impl Daemon {
     }
 
     /// What may not be, or is not there for this peer.
-    pub(crate) fn note_denial(&self, caller: &Caller, object: String, error: &Error) {
+    pub(crate) fn note_denial(&self, caller: &Caller, wish: Wish, error: &Error) {
         let denials = [ErrorKind::Denied, ErrorKind::NotFound, ErrorKind::ReadOnly];
         if !denials.contains(&error.kind()) {
             return;
         }
-        let mut event = of_caller(caller, "request", object);
+        let mut event = of_caller(caller, wish.action, wish.object);
         event.decision = "deny";
         event.result = error.detail().map(str::to_owned);
         drop(self.audit.record(&event));
@@ -96,15 +148,17 @@ impl Daemon {
         drop(self.audit.record(&event));
     }
 
-    pub(crate) fn object_of(&self, request: &Request) -> String {
-        match request {
-            Request::Session(session) => self.object(&session.place),
-            Request::List { place, .. }
-            | Request::Stat(place)
-            | Request::Usage(place)
-            | Request::Sync(place)
-            | Request::Delete { place, .. } => self.object(place),
-            _ => String::new(),
+    pub(crate) fn wish_of(&self, request: &Request) -> Wish {
+        let action = match request {
+            Request::Pull(_) => "pull",
+            Request::Session(session) if session.token.is_some() => "token.redeem",
+            Request::Token(_) => "token.issue",
+            _ => "request",
+        };
+        let object = place_of(request).map(|place| self.object(place));
+        Wish {
+            action,
+            object: object.unwrap_or_default(),
         }
     }
 

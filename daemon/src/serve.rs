@@ -17,28 +17,28 @@ use blit_contract::{
     Cancel, Cx, Error, ErrorKind, NoHistory, PeerInfo, Result, SecurityClass, Select, SessionGrant,
     Store, Stream, Time,
 };
-use blit_control::{LaneOpening, NodeId, Peers, VerifiedPeer};
-use blit_engine::{Asked, Ended, HalfRole, Playing, Source, Subtree, Target, answer_with_store};
-use blit_filter::Filter;
+use blit_control::{Identity, LaneOpening, NodeId, Peers, Tokens, VerifiedPeer};
+use blit_engine::{Asked, Ended, Playing, answer_with_store};
 use blit_lanes::Grant;
 use blit_transport_grpc::Arrived;
 use blit_wire::{
-    Access, LaneWishes, Place, Reply, Request, Role, Rules, SessionId, SessionRequest, Status,
-    VERSIONS, Verb,
+    Access, Place, Reply, Request, Role, SessionId, SessionRequest, Status, Terms, VERSIONS,
 };
 use parking_lot::{Mutex, RwLock};
 use tokio::sync::Notify;
 
 use crate::{
-    access::Networks,
     audit::Audit,
-    condition::Descriptors,
+    condition::{Descriptors, why_halted},
     config::Config,
     confine::Confinement,
+    delegate::Fetching,
     lanes::LaneRight,
     modules::{Module, make_directories},
     pending::Pending,
     plugins::Plugins,
+    record::Wish,
+    request::{changes, compiled, place_of, role, store_for},
 };
 
 /// How many sessions run at a time, of all peers and of one.
@@ -52,6 +52,8 @@ pub(crate) struct Daemon {
     pub(crate) peers: Mutex<Peers>,
     pub(crate) pending: Pending,
     pub(crate) audit: Audit,
+    pub(crate) identity: Identity,
+    pub(crate) tokens: Tokens,
     pub(crate) plugins: Arc<Plugins>,
     pub(crate) confinement: Confinement,
     sessions: Mutex<HashMap<SessionId, Running>>,
@@ -74,9 +76,19 @@ pub(crate) struct Held {
 
 struct Running {
     peer: NodeId,
-    arrived: Arrived,
-    lanes: LaneRight,
+    /// Another machine that has to be known as well: on whose behalf it is, or that is fetched from.
+    third: Option<NodeId>,
+    /// None where this machine dials.
+    lanes: Option<(Arrived, LaneRight)>,
     cancel: Cancel,
+}
+
+/// What a session is about, once it is clear that it may be.
+pub(crate) struct Stage {
+    pub(crate) module: Arc<Module>,
+    pub(crate) store: Arc<dyn Store>,
+    pub(crate) terms: Terms,
+    pub(crate) select: Option<Arc<dyn Select>>,
 }
 
 /// Who asks, by the name that the daemon knows.
@@ -90,6 +102,7 @@ impl Daemon {
     pub(crate) fn new(
         held: Held,
         (peers, audit): (Peers, Audit),
+        (identity, tokens): (Identity, Tokens),
         (plugins, confinement): (Arc<Plugins>, Confinement),
         unix: Option<PathBuf>,
     ) -> Self {
@@ -98,6 +111,8 @@ impl Daemon {
             peers: Mutex::new(peers),
             pending: Pending::default(),
             audit,
+            identity,
+            tokens,
             plugins,
             confinement,
             sessions: Mutex::default(),
@@ -127,7 +142,8 @@ impl Daemon {
         let is_open = self.held().config.is_open;
         let peers = self.peers.lock();
         for running in self.sessions.lock().values() {
-            if !is_open && peers.with_id(&running.peer).is_none() {
+            let mut parts = [Some(running.peer), running.third].into_iter().flatten();
+            if !is_open && parts.any(|id| peers.with_id(&id).is_none()) {
                 running.cancel.cancel();
             }
         }
@@ -155,22 +171,28 @@ impl Daemon {
     }
 
     pub(crate) fn caller(&self, peer: &VerifiedPeer) -> Option<Caller> {
-        let known = self.peers.lock().with_id(&peer.id()).cloned();
-        let name = match known {
-            Some(known) => known.name,
-            // No paired machine is called so: names have no blanks.
-            None if self.held().config.is_open => format!("guest {}", peer.id().short()),
-            None => return None,
-        };
         Some(Caller {
             id: peer.id(),
-            name,
+            name: self.name_of(&peer.id())?,
             peer: peer.clone(),
         })
     }
 
+    /// What a machine is called here; `None` if it may not come.
+    pub(crate) fn name_of(&self, id: &NodeId) -> Option<String> {
+        let known = self.peers.lock().with_id(id).cloned();
+        match known {
+            Some(known) => Some(known.name),
+            // No paired machine is called so: names have no blanks.
+            None => {
+                let is_open = self.held().config.is_open;
+                is_open.then(|| format!("guest {}", id.short()))
+            }
+        }
+    }
+
     /// The module, if this peer may see it. One that it may not see is one that is not there.
-    fn module(&self, caller: &Caller, place: &Place) -> Result<Arc<Module>> {
+    pub(crate) fn module(&self, caller: &Caller, place: &Place) -> Result<Arc<Module>> {
         let held = self.held();
         let mut seen = held.modules.iter().filter(|it| it.is_for(&caller.name));
         let found = seen.find(|module| module.config.name == place.module);
@@ -186,16 +208,27 @@ impl Daemon {
         })
     }
 
-    pub(crate) async fn answer(&self, caller: &Caller, request: Request, mut asked: Asked) {
-        let object = self.object_of(&request);
-        match self.try_answer(caller, request, &mut asked).await {
+    /// Answers. `fetching` is the machine that the request has this one fetch from.
+    pub(crate) async fn answer(
+        &self,
+        caller: &Caller,
+        (request, fetching): (Request, Option<Fetching>),
+        mut asked: Asked,
+    ) {
+        let wish = self.wish_of(&request);
+        match self
+            .try_answer(caller, (request, fetching), &mut asked)
+            .await
+        {
             Ok(()) => asked.finish().await,
-            Err(error) => {
-                tracing::info!(peer = %caller.name, %error, "refused");
-                self.note_denial(caller, object, &error);
-                asked.refuse(error).await;
-            }
+            Err(error) => self.refuse(caller, wish, error, asked).await,
         }
+    }
+
+    pub(crate) async fn refuse(&self, caller: &Caller, wish: Wish, error: Error, asked: Asked) {
+        tracing::info!(peer = %caller.name, %error, "refused");
+        self.note_denial(caller, wish, &error);
+        asked.refuse(error).await;
     }
 
     /// The threads on which it is answered; none, if it is about no module, or nothing is confined.
@@ -204,14 +237,8 @@ impl Daemon {
         caller: &Caller,
         request: &Request,
     ) -> Result<Option<Arc<Domain>>> {
-        let place = match request {
-            Request::Session(session) => &session.place,
-            Request::List { place, .. }
-            | Request::Stat(place)
-            | Request::Usage(place)
-            | Request::Sync(place)
-            | Request::Delete { place, .. } => place,
-            _ => return Ok(None),
+        let Some(place) = place_of(request) else {
+            return Ok(None);
         };
         match self.module(caller, place) {
             Ok(module) => module.domain(&self.confinement),
@@ -220,10 +247,26 @@ impl Daemon {
         }
     }
 
-    async fn try_answer(&self, caller: &Caller, request: Request, asked: &mut Asked) -> Result<()> {
+    async fn try_answer(
+        &self,
+        caller: &Caller,
+        (request, fetching): (Request, Option<Fetching>),
+        asked: &mut Asked,
+    ) -> Result<()> {
+        if let Some(why) = why_halted() {
+            let text = format!("the daemon serves nobody: {why}");
+            return Err(Error::new(ErrorKind::Busy, "answer").because(text));
+        }
+        if let (Request::Pull(pull), Some(fetching)) = (&request, fetching) {
+            return self.audited_pull(caller, (pull, fetching), asked).await;
+        }
         let store = match &request {
             Request::Status => return asked.reply(Reply::Status(self.status(caller))).await,
             Request::Session(session) => return self.audited(caller, session, asked).await,
+            Request::Token(wish) => {
+                let token = self.give_leave(caller, wish)?;
+                return asked.reply(Reply::Token(token)).await;
+            }
             Request::List { place, .. } | Request::Stat(place) | Request::Usage(place) => {
                 self.module(caller, place)?.for_reading()?
             }
@@ -257,51 +300,85 @@ impl Daemon {
         }
     }
 
+    /// Plays a role, for the caller or on behalf of `third`.
     pub(crate) async fn session(
         &self,
-        caller: &Caller,
+        (caller, third): (&Caller, Option<NodeId>),
         request: &SessionRequest,
         asked: &mut Asked,
     ) -> Result<Ended> {
-        let module = self.module(caller, &request.place)?;
-        let select = compiled(&request.rules).await?;
-        let mut terms = request.terms;
-        let changes = changes(request);
-        let store = match (request.role, terms.verb) {
-            (Role::Source, Verb::Move) if changes => module.for_changing()?,
-            (Role::Source, _) => module.for_reading()?,
-            (Role::Target, _) if !changes => module.for_reading()?,
-            (Role::Target, Verb::Mirror) => module.for_changing()?,
-            (Role::Target, _) => module.for_adding()?,
-        };
-        if request.role == Role::Target {
-            // What is there stays as it is, whatever the client wishes.
-            terms.ignore_existing |= module.config.access == Access::AddOnly;
-            // Numbers of another machine's users mean others here.
-            terms.preserve.owner &= module.config.keeps_owner;
-            if changes {
-                make_directories(&Cx::default(), &*store, &request.place.path).await?;
-            }
-        }
-        let role = role(request, store);
+        let stage = self.stage(caller, request).await?;
+        let role = role(request, stage.store);
         let mut info = PeerInfo::new(caller.peer.address().to_string());
         info.identity = Some(*caller.id.as_bytes());
         let (connection, arrived) = blit_transport_grpc::serving(info);
         let cancel = Cancel::default();
-        let wishes = (request.lanes, &module.config.trusted);
-        let (_running, grant) = self.begin(caller, (arrived, cancel.clone()), wishes)?;
+        let id = new_session()?;
+        let trusted = &stage.module.config.trusted;
+        let unix = self.unix.as_deref();
+        let lanes = LaneRight::of(&caller.peer, &id, request.lanes, trusted, unix);
+        let offers = lanes.offers.clone();
+        let running = Running {
+            peer: caller.id,
+            third,
+            lanes: Some((arrived, lanes)),
+            cancel: cancel.clone(),
+        };
+        let _running = self.begin(id, running)?;
+        let grant = SessionGrant { id, offers };
         asked.reply(Reply::Session(grant)).await?;
         let playing = Playing {
             role,
             asked: request.is_relayed.then(|| request.top.clone()),
-            terms,
-            select,
+            terms: stage.terms,
+            select: stage.select,
             connection,
             planner: Arc::clone(&self.plugins.planner),
             history: Arc::new(NoHistory),
             cancel,
         };
         playing.run(asked).await
+    }
+
+    /// Finds out what a session is about, and makes its directory.
+    pub(crate) async fn stage(&self, caller: &Caller, request: &SessionRequest) -> Result<Stage> {
+        let module = self.module(caller, &request.place)?;
+        let select = compiled(&request.rules).await?;
+        let mut terms = request.terms;
+        let store = store_for(&module, request)?;
+        if request.role == Role::Target {
+            // What is there stays as it is, whatever the client wishes.
+            terms.ignore_existing |= module.config.access == Access::AddOnly;
+            // Numbers of another machine's users mean others here.
+            terms.preserve.owner &= module.config.keeps_owner;
+            if changes(request) {
+                make_directories(&Cx::default(), &*store, &request.place.path).await?;
+            }
+        }
+        Ok(Stage {
+            module,
+            store,
+            terms,
+            select,
+        })
+    }
+
+    /// Has a session run in which the caller has no part; it ends when the guard is dropped.
+    pub(crate) fn begin_pull(
+        &self,
+        caller: &Caller,
+        from: NodeId,
+        cancel: Cancel,
+    ) -> Result<(Guard<'_>, SessionGrant)> {
+        let id = new_session()?;
+        let running = Running {
+            peer: caller.id,
+            third: Some(from),
+            lanes: None,
+            cancel,
+        };
+        let offers = Vec::new();
+        Ok((self.begin(id, running)?, SessionGrant { id, offers }))
     }
 
     /// Whether that session is of this peer.
@@ -321,7 +398,8 @@ impl Daemon {
         let sessions = self.sessions.lock();
         let running = sessions.get(session)?;
         let is_theirs = peer.is_none_or(|peer| peer == running.peer);
-        running.lanes.grant(class).filter(|_| is_theirs)
+        let (_, lanes) = running.lanes.as_ref()?;
+        lanes.grant(class).filter(|_| is_theirs)
     }
 
     /// Gives a lane that came as a socket to its session. Answers whether it proved that it belongs to one.
@@ -344,56 +422,34 @@ impl Daemon {
     pub(crate) fn put(&self, opening: LaneOpening, stream: Stream) -> bool {
         let sessions = self.sessions.lock();
         let running = sessions.get(&opening.session);
-        running.is_some_and(|running| running.arrived.put(opening.reverse, stream))
+        let lanes = running.and_then(|running| running.lanes.as_ref());
+        lanes.is_some_and(|(arrived, _)| arrived.put(opening.reverse, stream))
+    }
+
+    /// Whether a session may begin now.
+    pub(crate) fn may_begin(&self) -> Result<()> {
+        let Some(why) = self.why_no_session() else {
+            return Ok(());
+        };
+        let kind = match self.is_stopping() {
+            true => ErrorKind::Unreachable,
+            false => ErrorKind::Busy,
+        };
+        Err(Error::new(kind, "open session").because(why))
     }
 
     /// Makes room for a session, which ends when the guard is dropped.
-    fn begin(
-        &self,
-        caller: &Caller,
-        (arrived, cancel): (Arrived, Cancel),
-        (wishes, trusted): (LaneWishes, &Networks),
-    ) -> Result<(Guard<'_>, SessionGrant)> {
-        if let Some(why) = self.why_no_session() {
-            let kind = match self.is_stopping() {
-                true => ErrorKind::Unreachable,
-                false => ErrorKind::Busy,
-            };
-            return Err(Error::new(kind, "open session").because(why));
-        }
-        let id = new_session()?;
+    fn begin(&self, id: SessionId, running: Running) -> Result<Guard<'_>> {
+        self.may_begin()?;
         let mut sessions = self.sessions.lock();
-        let of_peer = sessions.values().filter(|it| it.peer == caller.id).count();
-        if sessions.len() >= SESSIONS_MAX || of_peer >= SESSIONS_OF_PEER_MAX {
+        let of_peer = sessions.values().filter(|it| it.peer == running.peer);
+        if sessions.len() >= SESSIONS_MAX || of_peer.count() >= SESSIONS_OF_PEER_MAX {
             return Err(
                 Error::new(ErrorKind::Busy, "open session").because("as many sessions run as may")
             );
         }
-        let lanes = LaneRight::of(&caller.peer, &id, wishes, trusted, self.unix.as_deref());
-        let grant = SessionGrant {
-            id,
-            offers: lanes.offers.clone(),
-        };
-        let running = Running {
-            peer: caller.id,
-            arrived,
-            lanes,
-            cancel,
-        };
         sessions.insert(id, running);
-        Ok((Guard { daemon: self, id }, grant))
-    }
-}
-
-/// The role that a request asks for, over its place in `store`.
-pub(crate) fn role(request: &SessionRequest, store: Arc<dyn Store>) -> HalfRole {
-    let store = Subtree::at(store, request.place.path.clone());
-    match request.role {
-        Role::Source => HalfRole::Source(Source {
-            store,
-            top: request.top.clone(),
-        }),
-        Role::Target => HalfRole::Target(Target { store }),
+        Ok(Guard { daemon: self, id })
     }
 }
 
@@ -411,28 +467,8 @@ pub(crate) fn now() -> Time {
     Time::new(now.as_second(), now.subsec_nanosecond().unsigned_abs())
 }
 
-/// What a peer's rules choose; compiling them may take a while.
-pub(crate) async fn compiled(rules: &Rules) -> Result<Option<Arc<dyn Select>>> {
-    if rules.is_empty() {
-        return Ok(None);
-    }
-    let rules = rules.clone();
-    let compiling = tokio::task::spawn_blocking(move || Filter::compile(&rules));
-    let compiled = compiling
-        .await
-        .map_err(|error| Error::new(ErrorKind::Bug, "compile rules").because(error.to_string()))?;
-    compiled
-        .map_err(|error| Error::new(ErrorKind::Invalid, "compile rules").because(error.to_string()))
-}
-
-/// Whether a session changes anything in its module.
-pub(crate) fn changes(request: &SessionRequest) -> bool {
-    let (terms, role) = (&request.terms, request.role);
-    let writes = role == Role::Target || terms.verb == Verb::Move;
-    writes && !terms.dry_run && terms.verb != Verb::Check
-}
-
-struct Guard<'a> {
+/// A session that runs until this is dropped.
+pub(crate) struct Guard<'a> {
     daemon: &'a Daemon,
     id: SessionId,
 }

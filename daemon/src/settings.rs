@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use blit_config::{Keys, Period, Size};
+use blit_control::PORT;
 use schemars::JsonSchema;
 use serde::{Deserialize, Deserializer, Serialize};
 
@@ -18,6 +19,9 @@ pub(crate) static KEYS: Keys = Keys {
         "daemon.name",
         "daemon.state_dir",
         "daemon.stop_timeout",
+        "delegation.allow",
+        "delegation.sources",
+        "discovery.mdns",
         "log.level",
     ],
     rows: &[
@@ -41,7 +45,9 @@ pub(crate) static KEYS: Keys = Keys {
 #[serde(default, deny_unknown_fields)]
 pub(crate) struct Settings {
     pub(crate) daemon: DaemonSettings,
+    pub(crate) discovery: DiscoverySettings,
     pub(crate) access: AccessSettings,
+    pub(crate) delegation: DelegationSettings,
     pub(crate) audit: AuditSettings,
     pub(crate) log: LogSettings,
     /// The exported trees, one `[[module]]` each; drop-in files and `--module` add to them. (reload)
@@ -80,8 +86,21 @@ impl Default for DaemonSettings {
     }
 }
 
-/// The port of control and data.
-const PORT: u16 = 9_031;
+/// Whether the local network is told that it is there.
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct DiscoverySettings {
+    /// Whether `blit scan` on another machine shows it, once there is a module and somebody who may come:
+    /// its name, its port, the versions that it speaks and the first characters of its key; never what it
+    /// exports. (reload)
+    pub(crate) mdns: bool,
+}
+
+impl Default for DiscoverySettings {
+    fn default() -> Self {
+        Self { mdns: true }
+    }
+}
 
 /// Who may come at all.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
@@ -112,6 +131,20 @@ pub(crate) enum AccessMode {
     Open,
     #[default]
     Paired,
+}
+
+/// Data that goes from machine to machine, though a third one asked for it.
+#[derive(Debug, Clone, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct DelegationSettings {
+    /// Whether another paired machine may fetch what the one that asks may read, and whether this one fetches
+    /// for those that ask. Without it such data passes the machine that asks. (reload)
+    pub(crate) allow: bool,
+    /// What this machine may fetch from: names of paired machines, at the addresses that are known here, and
+    /// networks such as `192.0.2.0/24`, in which a paired machine may be wherever the one that asks has met
+    /// it. (reload)
+    #[serde(deserialize_with = "words")]
+    pub(crate) sources: Vec<String>,
 }
 
 /// The record of who did what (`blit audit verify` checks it).

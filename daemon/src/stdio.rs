@@ -34,7 +34,8 @@ use crate::{
     config::host_name,
     failure::Failure,
     plugins::Plugins,
-    serve::{changes, compiled, new_session, now, role},
+    request::{changes, compiled, role},
+    serve::{new_session, now},
 };
 
 /// How long sessions may take to put things in order when the client is gone.

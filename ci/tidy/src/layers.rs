@@ -31,6 +31,7 @@ const LAYERS: &[Layer] = &[
     layer("core/filter", &["core/contract", "core/wire"]),
     layer("core/clock", &["core/contract"]),
     layer("core/confine", &[]),
+    layer("core/discover", &[]),
     layer("core/channel", &["core/contract", "core/wire"]),
     layer("core/mover", &["core/clock", "core/contract"]),
     layer("core/spool", &["core/contract"]),
@@ -53,6 +54,16 @@ const LAYERS: &[Layer] = &[
         ],
     ),
     layer(
+        "core/between",
+        &[
+            "core/channel",
+            "core/clock",
+            "core/contract",
+            "core/engine",
+            "core/wire",
+        ],
+    ),
+    layer(
         "core/control",
         &["core/config", "core/contract", "core/lanes", "core/wire"],
     ),
@@ -66,6 +77,7 @@ const LAYERS: &[Layer] = &[
             "core/config",
             "core/contract",
             "core/control",
+            "core/discover",
             "core/engine",
             "core/lanes",
             "core/wire",
@@ -77,11 +89,26 @@ const LAYERS: &[Layer] = &[
             "core/config",
             "core/contract",
             "core/control",
+            "core/discover",
             "core/lanes",
             "core/wire",
         ],
     ),
-    layer("core/admin", &["core/config", "core/control"]),
+    layer(
+        "core/complete",
+        &[
+            "core/contract",
+            "core/control",
+            "core/engine",
+            "core/lanes",
+            "core/reach",
+            "core/wire",
+        ],
+    ),
+    layer(
+        "core/admin",
+        &["core/config", "core/control", "core/discover"],
+    ),
     layer(
         "plugins/bundled",
         &[

@@ -2,7 +2,7 @@
 
 use std::ffi::OsString;
 
-use clap::{Args, Subcommand, ValueEnum, ValueHint};
+use clap::{Args, Subcommand, ValueHint};
 
 /// What `blit config` takes.
 #[derive(Debug, Clone, Args)]
@@ -25,7 +25,7 @@ pub(crate) enum ConfigVerb {
 /// What `blit doctor` takes.
 #[derive(Debug, Clone, Args)]
 pub(crate) struct DoctorArgs {
-    /// A paired machine to check, or a directory: writes a hidden file there and removes it
+    /// A paired machine to check, or a directory, here or there: writes a hidden file into it and removes it
     #[arg(value_name = "HOST|PATH", value_hint = ValueHint::DirPath)]
     pub(crate) place: Option<OsString>,
 }
@@ -34,18 +34,7 @@ pub(crate) struct DoctorArgs {
 #[derive(Debug, Clone, Args)]
 pub(crate) struct CompletionsArgs {
     /// Which shell
-    pub(crate) shell: Shell,
-}
-
-/// The shells that can be completed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub(crate) enum Shell {
-    Bash,
-    Elvish,
-    Fish,
-    Nushell,
-    Powershell,
-    Zsh,
+    pub(crate) shell: blit_complete::Shell,
 }
 
 /// What `blit diagnostics` takes.

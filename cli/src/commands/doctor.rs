@@ -1,10 +1,17 @@
 //! `blit doctor`: checks this machine, a directory, or the way to another machine.
 
-use std::{ffi::OsStr, path::PathBuf, sync::Arc, time::Instant};
+use std::{
+    ffi::OsStr,
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::Instant,
+};
 
 use blit_bundled::Lanes;
-use blit_contract::Cx;
-use blit_doctor::{Check, Verdict, check_directory, check_host, check_login, check_machine};
+use blit_contract::{Cx, Error, ErrorKind, Side};
+use blit_doctor::{
+    Check, Crossing, Verdict, check_directory, check_host, check_login, check_machine, check_rate,
+};
 use blit_reach::Machine;
 
 use crate::{
@@ -14,7 +21,7 @@ use crate::{
     events::{self, Event},
     exit::Exit,
     peers,
-    places::Place,
+    places::{self, Place},
 };
 
 pub(super) async fn run(app: &App, args: DoctorArgs) -> Result<Exit> {
@@ -24,7 +31,12 @@ pub(super) async fn run(app: &App, args: DoctorArgs) -> Result<Exit> {
     match args.place {
         None => checks.extend(check_directory(&std::env::temp_dir())),
         Some(typed) => match machine_of(app, &typed)? {
-            Some(machine) => checks.extend(of_machine(app, &machine).await?),
+            Some(There { machine, place }) => {
+                checks.extend(of_machine(app, &machine).await?);
+                if let Some(place) = place {
+                    checks.extend(rate(app, &machine, place).await?);
+                }
+            }
             None => checks.extend(check_directory(&directory(app, &typed)?)),
         },
     }
@@ -60,17 +72,53 @@ async fn of_machine(app: &App, machine: &Machine) -> Result<Vec<Check>> {
     Ok(check_host(&cx, host).await)
 }
 
+/// Moves data to a directory over there and back, where the way to it is whole.
+async fn rate(app: &App, machine: &Machine, place: blit_wire::Place) -> Result<Vec<Check>> {
+    let Ok(client) = peers::connect(app, machine, &Arc::default()).await else {
+        // Why not has been told.
+        return Ok(Vec::new());
+    };
+    let open = |path: &Path| {
+        let opened = places::open(&app.registry, Side::Target, path, |config| {
+            config.with_writable(true)
+        });
+        opened.map_err(|error| Error::new(ErrorKind::Io, "open").because(error.to_string()))
+    };
+    let crossing = Crossing {
+        client,
+        place,
+        planner: app.planner()?,
+        open: &open,
+        cancel: app.stop.cancel.clone(),
+    };
+    Ok(check_rate(crossing).await)
+}
+
+/// A machine, and a place on it if one was typed.
+struct There {
+    machine: Machine,
+    place: Option<blit_wire::Place>,
+}
+
 /// The machine that is meant: `nas:`, a place there, or a bare word that is no path but a paired machine.
-fn machine_of(app: &App, typed: &OsStr) -> Result<Option<Machine>> {
+fn machine_of(app: &App, typed: &OsStr) -> Result<Option<There>> {
+    let whole = |machine| There {
+        machine,
+        place: None,
+    };
     if let Some(machine) = peers::machine_of_endpoint(typed) {
-        return Ok(Some(machine));
+        return Ok(Some(whole(machine)));
     }
     let place = Place::parse(&app.registry, typed)?;
     Ok(match (place.remote, typed.to_str()) {
-        (Some(there), _) => Some(there.machine),
+        (Some(there), _) => {
+            let place = Some(there.wire());
+            let machine = there.machine;
+            Some(There { machine, place })
+        }
         (None, Some(word)) if !place.path.exists() => {
             let machine = peers::machine(word);
-            peers::known(machine.name()).is_ok().then_some(machine)
+            peers::known(machine.name()).is_ok().then(|| whole(machine))
         }
         (None, _) => None,
     })

@@ -8,7 +8,7 @@ use crate::{
     args::PairArgs,
     errors::{Result, Slug, UserError},
     exit::Exit,
-    peers::{self, PORT},
+    peers,
 };
 
 pub(super) async fn run(app: &App, args: PairArgs) -> Result<Exit> {
@@ -43,7 +43,7 @@ async fn invite(app: &App) -> Result<Exit> {
 /// Without an invitation: the key is known, and the administrator over there says yes.
 async fn by_id(app: &App, host: &str, id: &str) -> Result<Exit> {
     let name = host.rsplit_once(':').map_or(host, |(name, _)| name);
-    let address = typed(host);
+    let address = blit_reach::typed(host);
     let paired = blit_admin::pair_by_id(&places()?, name, id, address, &own_name()).await;
     let lines = paired.map_err(from_trouble)?;
     let lines = lines.map_err(|error| peers::from_connect(host, error))?;
@@ -62,8 +62,7 @@ async fn join(app: &App, host: &str, invitation: &str) -> Result<Exit> {
     })?;
     let identity = peers::identity()?;
     let mut known = peers::load()?;
-    let addresses = addresses(host, &invitation);
-    let joined = blit_control::join(&identity, &own_name(), &invitation, &addresses).await;
+    let joined = blit_reach::join(&identity, &own_name(), &invitation, host).await;
     let (_, address) = joined.map_err(|error| peers::from_connect(host, error))?;
     let short = invitation.inviter.short();
     let name = peers::machine(host).name().to_owned();
@@ -87,22 +86,6 @@ async fn join(app: &App, host: &str, invitation: &str) -> Result<Exit> {
         None => app.ui.say("It exports nothing to this machine yet."),
     }
     Ok(Exit::Ok)
-}
-
-/// As typed first, then what the invitation says.
-fn addresses(host: &str, invitation: &Invitation) -> Vec<String> {
-    let mut addresses = vec![typed(host)];
-    let usable =
-        |address: &&String| !address.starts_with("[::]") && !address.starts_with("0.0.0.0");
-    addresses.extend(invitation.addresses.iter().filter(usable).cloned());
-    addresses
-}
-
-fn typed(host: &str) -> String {
-    match host.rsplit_once(':') {
-        Some((_, port)) if port.parse::<u16>().is_ok() && !host.ends_with(']') => host.to_owned(),
-        _ => format!("{host}:{PORT}"),
-    }
 }
 
 fn own_name() -> String {

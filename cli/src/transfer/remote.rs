@@ -1,5 +1,7 @@
 //! Sessions with a daemon: what SRC… and DST mean where one of them is elsewhere.
 
+mod between;
+
 use std::{
     path::PathBuf,
     sync::Arc,
@@ -9,9 +11,7 @@ use std::{
 use blit_bundled::Lanes;
 use blit_contract::{Cx, Entry, Name, Peer, RelPath, Side, Store};
 use blit_control::Client;
-use blit_engine::{
-    HalfRole, RelayEnd, RelayJob, RemoteJob, RemoteStore, Source, Target, Top, TopName,
-};
+use blit_engine::{HalfRole, RemoteJob, RemoteStore, Source, Target, Top, TopName};
 use blit_lanes::same_machine_proof;
 use blit_reach::RemotePlace;
 use blit_wire::{LaneWishes, PathList, Rules};
@@ -83,9 +83,9 @@ pub(super) async fn legs(
         }
         (to, [source]) => match (&source.remote, to) {
             (Some(from), None) => Ok(vec![pull(app, (source, from), target, lanes).await?]),
-            (Some(from), Some(to)) => {
-                Ok(vec![relay(app, (source, from), (target, to), lanes).await?])
-            }
+            (Some(from), Some(to)) => Ok(vec![
+                between::leg(app, (source, from), (target, to), lanes).await?,
+            ]),
             (None, _) => Err(mixed().into()),
         },
         _ => Err(mixed().into()),
@@ -219,50 +219,6 @@ async fn read(
     })
 }
 
-/// From one machine to another by way of this one.
-async fn relay(
-    app: &App,
-    source: (&Place, &RemotePlace),
-    (target, there): (&Place, &RemotePlace),
-    lanes: &Arc<Lanes>,
-) -> Result<Leg> {
-    // What the summary says of lanes is about those to the target.
-    let reading = Arc::new(Lanes {
-        only_in_band: lanes.only_in_band,
-        may_be_clear: lanes.may_be_clear,
-        ..Lanes::default()
-    });
-    let read = read(app, source, &reading).await?;
-    let client = peers::connect(app, &there.machine, lanes).await?;
-    let at_target = look(app, &client, there, there.wire()).await?;
-    let is_directory = target.is_contents || at_target.is_some_and(|it| it.is_directory());
-    let may_rename = !read.found.is_directory() && !is_directory;
-    let (top, directory) = match (read.name, there.split().filter(|_| may_rename)) {
-        (None, _) => (Top::Contents, there.clone()),
-        (Some(source), Some((above, target))) => {
-            (Top::Names(vec![TopName { source, target }]), above)
-        }
-        (Some(name), None) => (Top::Names(vec![TopName::same(name)]), there.clone()),
-    };
-    let from = RemoteEnd {
-        client: read.client,
-        side: Side::Source,
-        directory: read.directory,
-        from: None,
-    };
-    Ok(Leg {
-        source: PathBuf::from(from.directory.shown()),
-        top,
-        target: PathBuf::from(directory.shown()),
-        remote: Some(RemoteEnd {
-            client,
-            side: Side::Target,
-            directory,
-            from: Some(Box::new(from)),
-        }),
-    })
-}
-
 /// A single file may get a new name; everything else keeps its own.
 fn named(name: Name, found: &Entry, target: &Place) -> (TopName, PathBuf) {
     let may_rename = !found.is_directory() && !target.is_contents && !target.path.is_dir();
@@ -308,18 +264,13 @@ pub(super) async fn follow(
         check_list(app, list, &way).await?;
     }
     let mut end = way.end.clone();
-    if let Some(from) = &end.from {
-        let [from, to] = [from, &end].map(|it| it.directory.machine.name());
-        app.ui.warn(
-            Slug::NetRelayed,
-            &format!("{from} and {to} do not speak to each other: all data passes this machine"),
-        );
-    }
+    let mut is_relayed = false;
     loop {
         let has_stopped = match &end.from {
             Some(from) => {
-                let job = relay_job(app, trip, &way, (from, &end), listener)?;
-                listener.follow(blit_engine::run_relay(job), is_last).await
+                let job = between::job(app, trip, &way, (from, &end), listener)?;
+                let session = between::run(app, trip, (from, &end), job, &mut is_relayed);
+                listener.follow(session, is_last).await
             }
             None => {
                 let job = job(app, trip, &way, &end, listener)?;
@@ -428,38 +379,11 @@ fn job(
         lanes: wishes(request, end),
         role,
         rules: way.rules.clone(),
+        token: None,
         planner: app.planner()?,
         options,
         confirm: ask::confirm(app, request.yes, below, listener.has_plan()),
         history: app.memory.history(),
-        events: listener.sender(),
-        progress: listener.next_progress(),
-        cancel: app.stop.cancel.clone(),
-    })
-}
-
-/// The session of a leg between two other machines.
-fn relay_job(
-    app: &App,
-    trip: &Trip,
-    way: &Way<'_>,
-    (from, to): (&RemoteEnd, &RemoteEnd),
-    listener: &mut Listener<'_>,
-) -> Result<RelayJob> {
-    let request = &trip.request;
-    let end = |end: &RemoteEnd| RelayEnd {
-        peer: Arc::<Client>::clone(&end.client),
-        place: end.directory.wire(),
-        lanes: wishes(request, end),
-    };
-    let below = legs::with_slash(&way.leg.target);
-    Ok(RelayJob {
-        source: end(from),
-        top: way.leg.top.clone(),
-        target: end(to),
-        rules: way.rules.clone(),
-        options: options::of(app, request)?,
-        confirm: ask::confirm(app, request.yes, below, listener.has_plan()),
         events: listener.sender(),
         progress: listener.next_progress(),
         cancel: app.stop.cancel.clone(),

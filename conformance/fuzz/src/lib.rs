@@ -19,6 +19,7 @@ mod control;
 mod filter;
 mod lane;
 mod machine;
+mod neighbour;
 mod text;
 mod wire;
 
@@ -57,11 +58,17 @@ pub const TARGETS: &[Target] = &[
     target("machine", "the messages of a whole session", machine::run),
     target("message", "a message of a session", wire::message),
     target("name", "a name and a path", text::name),
+    target(
+        "neighbour",
+        "what a neighbour announces on the local network",
+        neighbour::run,
+    ),
     target("node-id", "the id of a machine", text::node_id),
     target("peers", "`peers.toml`", control::peers),
     target("quantity", "a size, time or limit", text::quantity),
     target("reply", "a reply of a daemon", wire::reply),
     target("request", "a request to a daemon", wire::request),
+    target("token", "leave to fetch for somebody else", text::token),
 ];
 
 /// The target of that name.

@@ -2,7 +2,7 @@
 
 use blit_config::{Age, DeleteLimit, Endpoint, EndpointParser, Period, Size};
 use blit_contract::{History, Method, Name};
-use blit_control::{Invitation, NodeId};
+use blit_control::{Invitation, NodeId, TOKEN_BYTES_MAX, Token};
 use blit_plan::MeasuredHistory;
 use std::{
     ffi::OsStr,
@@ -36,6 +36,18 @@ pub(crate) fn is_harmless(error: &impl Display) {
     let text = error.to_string();
     let steers = |c: char| c.is_control() && !matches!(c, '\n' | '\t');
     assert!(!text.contains(steers), "{text:?}");
+}
+
+/// There is one spelling of each token, and it is never told.
+pub(crate) fn token(bytes: &[u8]) {
+    utf8(bytes, |text| match Token::read(text) {
+        Ok(token) => {
+            assert!(text.len() <= TOKEN_BYTES_MAX, "{} bytes", text.len());
+            assert_eq!(token.text(), text);
+            assert!(!format!("{token:?}").contains(text));
+        }
+        Err(error) => is_harmless(&error),
+    });
 }
 
 /// The first byte says by whose rules: with its lowest bit, by those of Windows.

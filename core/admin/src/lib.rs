@@ -1,7 +1,7 @@
 //! What an administrator does beside moving files: who is known, who may come, what was written down.
 //!
 //! Each verb answers lines for standard output; what goes wrong is a [`Trouble`], which the command line
-//! tells in its own way. `remote` is about machines, `audit` about the log, `daemon` about the daemon of
+//! tells in its own way. `remote` is about machines, `network` about those that are near, `audit` about the log, `daemon` about the daemon of
 //! this machine, `state` about what this machine knows.
 
 #![forbid(unsafe_code)]
@@ -9,6 +9,7 @@
 
 mod audit;
 mod daemon;
+mod network;
 mod remote;
 mod state;
 
@@ -16,6 +17,7 @@ use std::path::PathBuf;
 
 pub use audit::{AuditArgs, audit};
 pub use daemon::{invite, status};
+pub use network::{ScanArgs, Seen, scan};
 pub use remote::{RemoteArgs, pair_by_id, remote};
 pub use state::{IdentityArgs, StateArgs, identity, state};
 

@@ -25,6 +25,11 @@ pub struct RemoteArgs {
 enum RemoteVerb {
     /// Show the machines that are known
     List,
+    /// Show where a name leads: a paired machine, one on the local network, or one in DNS
+    Show {
+        /// Which name
+        name: String,
+    },
     /// Know a machine by its key, without an invitation
     Add {
         /// What it is called here
@@ -72,6 +77,7 @@ pub async fn remote(places: &Places, args: &RemoteArgs) -> Lines {
             return Ok(rows(&peers.known));
         }
         RemoteVerb::List => return Ok(rows(&own(places)?)),
+        RemoteVerb::Show { name } => return crate::network::show(places, name).await,
         RemoteVerb::Accept { who } => Change::Accept(who.clone()),
         RemoteVerb::Add {
             name,

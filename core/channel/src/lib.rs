@@ -171,7 +171,7 @@ impl Receiver<Frame> {
             if let Some(bytes) = self.buffer.next_bytes(bytes_max) {
                 return Ok(bytes);
             }
-            match self.stream.recv(bytes_max).await? {
+            match self.stream.recv_due(bytes_max).await? {
                 None => return Err(cut_off()),
                 Some(Chunk::Object(_)) => return Err(unexpected("a value where bytes were due")),
                 Some(Chunk::Bytes(piece)) => self.buffer.push(piece),

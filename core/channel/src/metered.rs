@@ -130,12 +130,24 @@ struct MeteredRecv {
     meter: Meter,
 }
 
+impl MeteredRecv {
+    fn count(&self, received: Option<&Chunk>) {
+        let bytes = received.map_or(0, Chunk::size_bytes);
+        self.meter.fetch_add(bytes, Ordering::Relaxed);
+    }
+}
+
 #[async_trait]
 impl RecvStream for MeteredRecv {
     async fn recv(&mut self, bytes_max: usize) -> Result<Option<Chunk>> {
         let received = self.stream.recv(bytes_max).await?;
-        let bytes = received.as_ref().map_or(0, Chunk::size_bytes);
-        self.meter.fetch_add(bytes, Ordering::Relaxed);
+        self.count(received.as_ref());
+        Ok(received)
+    }
+
+    async fn recv_due(&mut self, bytes_due: usize) -> Result<Option<Chunk>> {
+        let received = self.stream.recv_due(bytes_due).await?;
+        self.count(received.as_ref());
         Ok(received)
     }
 

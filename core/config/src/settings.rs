@@ -18,6 +18,7 @@ const DEFAULTS: &str = include_str!("settings/defaults.toml");
 
 static KEYS: Keys = Keys {
     plain: &[
+        "completion.remote",
         "history.enabled",
         "output.color",
         "output.progress",
@@ -37,6 +38,8 @@ static KEYS: Keys = Keys {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct Settings {
+    /// What a shell is told while a command is typed.
+    pub completion: CompletionSettings,
     /// What is remembered.
     pub history: HistorySettings,
     /// What is shown.
@@ -45,6 +48,14 @@ pub struct Settings {
     pub ssh: SshSettings,
     /// How entries are moved.
     pub transfer: TransferSettings,
+}
+
+/// What a shell is told while a command is typed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct CompletionSettings {
+    /// Whether paired machines are asked for their modules and names.
+    pub remote: bool,
 }
 
 /// What is remembered.

@@ -30,7 +30,7 @@ mod transport;
 pub use caps::{Cost, Demands, Limits, StoreCap, StoreCaps, Support, TransportCap, TransportCaps};
 pub use change::{Applied, MetaOp};
 pub use context::{Cancel, Cx, Descriptor};
-pub use digest::ContentHasher;
+pub use digest::{ContentHasher, GROUP_BYTES, Group};
 pub use entry::{Attributes, Entry, EntryBatch, Identity, Kind, Special, Time};
 pub use error::{Error, ErrorKind, Result, Retry};
 pub use event::{

@@ -2,12 +2,14 @@
 
 #[cfg(unix)]
 use std::os::fd::OwnedFd;
-use std::{any::Any, collections::VecDeque, fmt::Debug, ops::Range, sync::Arc};
+use std::{any::Any, collections::VecDeque, fmt::Debug, net::SocketAddr, ops::Range, sync::Arc};
 
 use async_trait::async_trait;
 use bytes::Bytes;
 
-use crate::{Cost, Cx, Demands, Descriptor, Error, ErrorKind, Limits, Result, TransportCaps};
+use crate::{
+    Cost, Cx, Demands, Descriptor, Error, ErrorKind, Group, Limits, Result, TransportCaps,
+};
 
 /// A way for bytes to cross: tcp, quic, grpc, memory.
 #[async_trait]
@@ -109,6 +111,16 @@ pub trait RecvStream: Debug + Send {
     /// # Errors
     /// `Corrupt` if what comes is not what the peer saw leave; see [`RecvStream::settle`].
     async fn recv(&mut self, bytes_max: usize) -> Result<Option<Chunk>>;
+
+    /// The next chunk where the peer has said that `bytes_due` more bytes follow: of no more than these, and
+    /// a stream whose bytes come in crumbs may wait until it has a slice of them. `None` at the end. When
+    /// the call is dropped, nothing is lost: the next one has what had come.
+    ///
+    /// # Errors
+    /// As [`RecvStream::recv`].
+    async fn recv_due(&mut self, bytes_due: usize) -> Result<Option<Chunk>> {
+        self.recv(bytes_due).await
+    }
 
     /// Says that nothing more is wanted; the peer sees `code`.
     fn stop(&mut self, code: u32);
@@ -275,6 +287,8 @@ pub struct PeerInfo {
     pub identity: Option<[u8; 32]>,
     /// What both ends can name and nobody between can (RFC 9266).
     pub channel_binding: Option<[u8; 32]>,
+    /// Where it was reached, if that was over the network.
+    pub socket: Option<SocketAddr>,
 }
 
 impl PeerInfo {
@@ -314,7 +328,8 @@ pub struct FdLease {
     pub witness: Witness,
 }
 
-/// Looks at bytes that pass through the kernel, where the stream wants them digested.
+/// Looks at bytes that pass through the kernel, where the stream wants them digested. It sees the digests of
+/// their groups of [`crate::GROUP_BYTES`] (the last may be shorter): whoever shows them needs those, too.
 #[derive(Debug, Clone, Default)]
 pub struct Witness(Option<blake3::Hasher>);
 
@@ -325,10 +340,10 @@ impl Witness {
         Self(Some(hasher))
     }
 
-    /// Sees the next bytes.
-    pub fn see(&mut self, bytes: &[u8]) {
+    /// Sees the next group.
+    pub fn see(&mut self, group: &Group) {
         if let Some(hasher) = &mut self.0 {
-            hasher.update(bytes);
+            hasher.update(group.digest());
         }
     }
 

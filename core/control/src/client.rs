@@ -102,6 +102,7 @@ impl Client {
         let mut info = PeerInfo::new(reached.address);
         info.identity = Some(*id.as_bytes());
         info.channel_binding = Some(reached.exporter);
+        info.socket = Some(reached.socket);
         // The key that the control connection proved is the only one that a lane may show.
         let lane_tls = tls::client_config(identity, tls::ALPN_LANE, id, Arc::default());
         let lane_tls = lane_tls.map_err(|error| ConnectError::Refused(error.to_string()))?;

@@ -137,6 +137,11 @@ pub struct Identity {
     pub(crate) certified: Arc<CertifiedKey>,
 }
 
+/// Where the key of a state directory is.
+pub(crate) fn key_path(state: &Path) -> PathBuf {
+    state.join("identity").join("node.key")
+}
+
 impl fmt::Debug for Identity {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Identity({})", self.id.short())
@@ -149,26 +154,39 @@ impl Identity {
     /// # Errors
     /// [`IdentityError`] if there is a file that is none of ours, or others may read it.
     pub fn load_or_create(state: &Path) -> Result<Self, IdentityError> {
-        let path = state.join("identity").join("node.key");
+        if let Some(identity) = Self::load(state)? {
+            return Ok(identity);
+        }
+        let path = key_path(state);
         let failed = |source| IdentityError::File {
             path: path.clone(),
             source,
         };
-        let broken = || IdentityError::Broken(path.clone());
-        let key = match private_file::read(&path) {
-            Ok(pem) => {
-                let pem = String::from_utf8(pem).map_err(|_| broken())?;
-                rcgen::KeyPair::from_pem(&pem).map_err(|_| broken())?
-            }
-            Err(cause) if cause.kind() == io::ErrorKind::NotFound => {
-                let key = rcgen::KeyPair::generate_for(&rcgen::PKCS_ED25519)
-                    .map_err(|error| failed(io::Error::other(error)))?;
-                private_file::write(&path, key.serialize_pem().as_bytes()).map_err(failed)?;
-                key
-            }
-            Err(cause) => return Err(failed(cause)),
+        let key = rcgen::KeyPair::generate_for(&rcgen::PKCS_ED25519)
+            .map_err(|error| failed(io::Error::other(error)))?;
+        private_file::write(&path, key.serialize_pem().as_bytes()).map_err(failed)?;
+        Self::of(&key).ok_or_else(|| IdentityError::Broken(path.clone()))
+    }
+
+    /// Reads the key in the directory `state`; `None` if there is none yet.
+    ///
+    /// # Errors
+    /// [`IdentityError`] if there is a file that is none of ours, or others may read it.
+    pub fn load(state: &Path) -> Result<Option<Self>, IdentityError> {
+        let path = key_path(state);
+        let pem = match private_file::read(&path) {
+            Ok(pem) => pem,
+            Err(cause) if cause.kind() == io::ErrorKind::NotFound => return Ok(None),
+            Err(source) => return Err(IdentityError::File { path, source }),
         };
-        Self::of(&key).ok_or_else(broken)
+        let identity = Self::of_pem(&pem);
+        identity.map(Some).ok_or(IdentityError::Broken(path))
+    }
+
+    /// The machine with that key, as it stands in its file.
+    pub(crate) fn of_pem(pem: &[u8]) -> Option<Self> {
+        let pem = std::str::from_utf8(pem).ok()?;
+        Self::of(&rcgen::KeyPair::from_pem(pem).ok()?)
     }
 
     fn of(key: &rcgen::KeyPair) -> Option<Self> {
@@ -209,6 +227,18 @@ impl Identity {
         })
     }
 
+    /// Whether this machine made that signature of `message`.
+    #[must_use]
+    pub(crate) fn has_signed(&self, message: &[u8], signature: &[u8]) -> bool {
+        let key = self.certified.cert.first();
+        let key = key.and_then(|key| ParsedCertificate::try_from(key).ok());
+        let said = key.map(|key| Signature {
+            key: key.subject_public_key_info().to_vec(),
+            signature: signature.to_vec(),
+        });
+        said.is_some_and(|said| said.of(message) == Some(self.id))
+    }
+
     /// Replaces the key in the directory `state` by a new one. The old one stays beside it, and nobody
     /// uses it. Answers who this machine was, and who it is.
     ///
@@ -216,20 +246,30 @@ impl Identity {
     /// [`IdentityError`]; then it is who it was.
     pub fn rotate(state: &Path) -> Result<(NodeId, NodeId), IdentityError> {
         let old = Self::load_or_create(state)?;
-        let folder = state.join("identity");
-        let path = folder.join("node.key");
+        Self::keep(state)?;
+        let path = key_path(state);
         let failed = |source| IdentityError::File {
             path: path.clone(),
             source,
         };
-        let kept = folder.join(format!("node.key.{}", old.id.short()));
-        let pem = private_file::read(&path).map_err(failed)?;
-        private_file::write(&kept, &pem).map_err(failed)?;
         let key = rcgen::KeyPair::generate_for(&rcgen::PKCS_ED25519)
             .map_err(|error| failed(io::Error::other(error)))?;
         let new = Self::of(&key).ok_or_else(|| IdentityError::Broken(path.clone()))?;
         private_file::write(&path, key.serialize_pem().as_bytes()).map_err(failed)?;
         Ok((old.id, new.id))
+    }
+
+    /// Keeps the key in the directory `state` beside itself, under a name of its own.
+    pub(crate) fn keep(state: &Path) -> Result<(), IdentityError> {
+        let path = key_path(state);
+        let failed = |source| IdentityError::File {
+            path: path.clone(),
+            source,
+        };
+        let pem = private_file::read(&path).map_err(failed)?;
+        let old = Self::of_pem(&pem).ok_or_else(|| IdentityError::Broken(path.clone()))?;
+        let kept = path.with_extension(format!("key.{}", old.id.short()));
+        private_file::write(&kept, &pem).map_err(failed)
     }
 }
 

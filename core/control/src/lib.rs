@@ -13,6 +13,7 @@ mod arrival;
 mod audit;
 mod client;
 mod door;
+mod health;
 mod identity;
 mod invitation;
 mod limits;
@@ -22,23 +23,33 @@ mod pipe;
 mod private_file;
 mod probe;
 mod proto;
+mod sealed_key;
 mod server;
 mod snapshot;
 mod stream;
 mod tls;
+mod token;
 
 pub use arrival::{LaneSocket, VerifiedPeer};
 pub use audit::{AuditEvent, AuditFlaw, AuditLog, Verified, verify as verify_audit};
 pub use client::{Client, ConnectError, join, knock};
 pub use door::{Admission, Door};
+pub use health::Health;
 pub use identity::{BadNodeId, Identity, IdentityError, NodeId};
 pub use invitation::{Invitation, InvitationError, Invitations};
 pub use local::{LocalClient, LocalServer, Manage, socket_of, sockets};
 pub use peers::{KnownPeer, Peers, PeersError};
 pub use pipe::{Greeting, PipeCalls, serve_pipe};
-pub use probe::{Probe, probe};
+pub use private_file::read as read_private;
+pub use probe::{Connected, Probe, probe};
 pub use server::{Arrivals, LaneOpening, Server};
-pub use snapshot::{Snapshot, SnapshotError};
+pub use snapshot::{OpenedKey, Snapshot, SnapshotError};
+pub use token::{
+    Errand, Granted, Issued, TOKEN_BYTES_MAX, TOKEN_LIFETIME, Token, TokenError, Tokens,
+};
+
+/// The port of a daemon that says nothing else.
+pub const PORT: u16 = 9_031;
 
 /// What machines say to each other before and around their streams.
 pub mod calls {

@@ -4,6 +4,7 @@ use std::{
     io,
     os::unix::fs::PermissionsExt,
     path::{Path, PathBuf},
+    sync::Arc,
 };
 
 use async_trait::async_trait;
@@ -16,7 +17,7 @@ use tonic::{
 };
 
 use crate::{
-    KnownPeer,
+    Health, KnownPeer, VerifiedPeer, health,
     proto::{
         ChangePeersReply, ChangePeersRequest, InviteReply, InviteRequest, PeerRow, PeersReply,
         PeersRequest, ReloadReply, ReloadRequest, StatusReply, StatusRequest,
@@ -49,6 +50,8 @@ pub fn sockets(state: &Path) -> Vec<PathBuf> {
 pub trait Manage: Send + Sync + 'static {
     /// How it goes.
     async fn status(&self) -> StatusReply;
+    /// How a module does, or with an empty name the daemon.
+    fn health(&self, service: &str) -> Health;
     /// Reads the configuration and the peers anew.
     async fn reload(&self) -> Result<ReloadReply, String>;
     /// Invites a machine.
@@ -101,9 +104,14 @@ impl LocalServer {
                 }
             }
         });
+        let manage = Arc::new(manage);
+        let judge = Arc::clone(&manage);
         let service = ManagementServer::new(LocalService(manage));
         Server::builder()
             .add_service(service.max_decoding_message_size(MESSAGE_BYTES_MAX))
+            .add_service(health::service(Arc::new(
+                move |_: Option<&VerifiedPeer>, it: &str| judge.health(it),
+            )))
             .serve_with_incoming(Box::pin(incoming))
             .await
             .map_err(io::Error::other)
@@ -116,7 +124,7 @@ fn is_trusted(stream: &UnixStream, own: u32) -> bool {
     credentials.is_ok_and(|it| it.uid() == own || it.uid() == 0)
 }
 
-struct LocalService<M>(M);
+struct LocalService<M>(Arc<M>);
 
 #[async_trait]
 impl<M: Manage> Management for LocalService<M> {

@@ -31,7 +31,10 @@ pub(crate) fn write(path: &Path, content: &[u8]) -> io::Result<()> {
 }
 
 /// Reads a file that must be ours alone.
-pub(crate) fn read(path: &Path) -> io::Result<Vec<u8>> {
+///
+/// # Errors
+/// It cannot be read, or others can read it, too.
+pub fn read(path: &Path) -> io::Result<Vec<u8>> {
     let found = fs::symlink_metadata(path)?;
     let own = rustix::process::geteuid().as_raw();
     if !found.is_file() || found.uid() != own || found.permissions().mode() & OTHERS != 0 {

@@ -6,6 +6,7 @@ use std::{
     time::{Duration, Instant},
 };
 
+use socket2::SockRef;
 use tokio::{
     net::{TcpStream, lookup_host},
     time::timeout,
@@ -21,8 +22,19 @@ pub struct Probe {
     pub address: String,
     /// What its name stands for.
     pub resolved: io::Result<Vec<SocketAddr>>,
-    /// Who took the connection, and how long that took; `None` if there was nobody to ask.
-    pub connected: Option<io::Result<(SocketAddr, Duration)>>,
+    /// What came of knocking there; `None` if there was nobody to ask.
+    pub connected: Option<io::Result<Connected>>,
+}
+
+/// Somebody took the connection.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Connected {
+    /// Who.
+    pub at: SocketAddr,
+    /// How long that took.
+    pub took: Duration,
+    /// How much goes into one packet, as far as both ends know.
+    pub segment_bytes: Option<u32>,
 }
 
 impl Probe {
@@ -41,8 +53,14 @@ pub async fn probe(address: &str) -> Probe {
         Ok(found) => {
             let began = Instant::now();
             let connected = in_time(TcpStream::connect(&found[..])).await;
-            let reached = connected.and_then(|stream| stream.peer_addr());
-            Some(reached.map(|reached| (reached, began.elapsed())))
+            let took = began.elapsed();
+            Some(connected.and_then(|stream| {
+                Ok(Connected {
+                    at: stream.peer_addr()?,
+                    took,
+                    segment_bytes: SockRef::from(&stream).tcp_mss().ok(),
+                })
+            }))
         }
         Err(_) => None,
     };
@@ -72,7 +90,11 @@ mod tests {
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap().to_string();
         let found = probe(&address).await;
-        assert!(found.is_connected(), "{found:?}");
+        let connected = found.connected.unwrap().unwrap();
+        assert!(
+            connected.segment_bytes.is_some_and(|it| it > 500),
+            "{connected:?}"
+        );
         drop(listener);
         let found = probe(&address).await;
         assert!(found.resolved.is_ok() && !found.is_connected(), "{found:?}");

@@ -16,8 +16,9 @@ use tokio_rustls::TlsAcceptor;
 use tonic::{Request, Response, Status, Streaming, transport::Server as GrpcServer};
 
 use crate::{
-    Admission, Door, Identity, Invitations, LaneSocket, NodeId, VerifiedPeer,
+    Admission, Door, Health, Identity, Invitations, LaneSocket, NodeId, VerifiedPeer,
     arrival::{LaneArrival, Secured, take_lanes},
+    health,
     limits::{HALF_OPEN_MAX, Limits},
     proto::{
         JoinReply, JoinRequest, KnockReply, KnockRequest, Opening, Piece,
@@ -61,6 +62,9 @@ pub trait Arrivals: Send + Sync + 'static {
 
     /// Tells of a machine that was refused, and of what it wanted.
     fn refused(&self, peer: &VerifiedPeer, wish: &'static str);
+
+    /// How a module does, or with an empty name the daemon. Nobody hears of what he may not see.
+    fn health(&self, peer: &VerifiedPeer, service: &str) -> Health;
 
     /// Takes a request. Called for known peers only.
     async fn request(&self, peer: VerifiedPeer, stream: Stream);
@@ -140,6 +144,7 @@ impl Server {
         })
         .max_decoding_message_size(MESSAGE_BYTES_MAX)
         .max_encoding_message_size(MESSAGE_BYTES_MAX);
+        let judge = Arc::clone(&arrivals);
         let pairing = PairingServer::new(PairingService {
             arrivals,
             refusals,
@@ -147,8 +152,12 @@ impl Server {
             own_id: self.own_id,
         })
         .max_decoding_message_size(1 << 16);
-        // Whether the process lives; it says nothing of what is here.
-        let (_, health) = tonic_health::server::health_reporter();
+        let health = health::service(Arc::new(
+            move |peer: Option<&VerifiedPeer>, service: &str| match peer {
+                Some(peer) => judge.health(peer, service),
+                None => Health::Unknown,
+            },
+        ));
         let serving = grpc()
             .add_service(link)
             .add_service(pairing)

@@ -1,4 +1,5 @@
-//! What is worth keeping of a state directory, in one file: who is known, and which disks. Not the key.
+//! What is worth keeping of a state directory, in one file: who is known, and which disks; the key only
+//! for whoever asks for it, and under a passphrase.
 
 use std::{
     collections::BTreeMap,
@@ -7,14 +8,26 @@ use std::{
 };
 
 use serde::{Deserialize, Serialize};
+use zeroize::Zeroizing;
 
-use crate::{NodeId, Peers, PeersError, peers::PEERS, private_file};
+use crate::{
+    Identity, IdentityError, NodeId, Peers, PeersError,
+    identity::key_path,
+    peers::PEERS,
+    private_file,
+    sealed_key::{Cost, SealedKey},
+};
 
 /// What the first line begins with.
 const MAGIC: &str = "blit-state";
 
 /// The form that this program writes, and the newest that it reads.
-const FORM: u32 = 1;
+///
+/// 1: what is known. 2: that, and perhaps the key.
+const FORM: u32 = 2;
+
+/// No passphrase is shorter.
+const PASSPHRASE_BYTES_MIN: usize = 12;
 
 /// Nothing that we write is longer.
 const BYTES_MAX: u64 = 16 << 20;
@@ -48,6 +61,27 @@ pub enum SnapshotError {
     /// The known machines in it are none.
     #[error(transparent)]
     Peers(#[from] PeersError),
+    /// There is no key in it.
+    #[error("there is no key in it: it was written without --with-identity")]
+    NoKey,
+    /// The key of this machine cannot be read or sealed.
+    #[error(transparent)]
+    Identity(#[from] IdentityError),
+    /// An older form has no place for a key.
+    #[error("form {0} has no place for a key: leave out --with-identity, or the form")]
+    NoPlaceForKey(u32),
+    /// This program does not write that form.
+    #[error("there is no form {0}: this program writes the forms 1 to {FORM}")]
+    NoSuchForm(u32),
+    /// What is to seal the key would soon be guessed.
+    #[error("the passphrase is too short: it needs {PASSPHRASE_BYTES_MIN} bytes")]
+    ShortPassphrase,
+    /// The system gives no random numbers.
+    #[error("the system gives no random numbers")]
+    NoRandom,
+    /// The key does not open.
+    #[error("the key in it does not open: another passphrase, or it was changed")]
+    WrongPassphrase,
 }
 
 /// What is worth keeping of a state directory.
@@ -60,6 +94,8 @@ pub struct Snapshot {
     pub machine: String,
     peers: String,
     disks: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    key: Option<SealedKey>,
 }
 
 impl Snapshot {
@@ -73,24 +109,54 @@ impl Snapshot {
             machine: machine.to_owned(),
             peers: text(&state.join(PEERS))?,
             disks: text(&state.join(DISKS))?,
+            key: None,
         })
     }
 
-    /// As the bytes of a file.
-    #[must_use]
-    pub fn to_bytes(&self) -> Vec<u8> {
+    /// The same with the key in the directory `state`, which `passphrase` opens.
+    ///
+    /// # Errors
+    /// [`SnapshotError`]
+    pub fn with_key(self, state: &Path, passphrase: &str) -> Result<Self, SnapshotError> {
+        self.sealed(state, passphrase, Cost::USUAL)
+    }
+
+    fn sealed(mut self, state: &Path, passphrase: &str, cost: Cost) -> Result<Self, SnapshotError> {
+        if passphrase.len() < PASSPHRASE_BYTES_MIN {
+            return Err(SnapshotError::ShortPassphrase);
+        }
+        let path = key_path(state);
+        let pem = private_file::read(&path).map_err(|source| failed(&path, source))?;
+        let pem = Zeroizing::new(pem);
+        let sealed = SealedKey::seal(&pem, &self.machine, passphrase, cost);
+        self.key = Some(sealed.ok_or(SnapshotError::NoRandom)?);
+        Ok(self)
+    }
+
+    /// As the bytes of a file of that form; by itself of the newest.
+    ///
+    /// # Errors
+    /// [`SnapshotError`] if that form has no place for what is in it.
+    pub fn to_bytes(&self, form: Option<u32>) -> Result<Vec<u8>, SnapshotError> {
+        let form = form.unwrap_or(FORM);
+        match form {
+            1 if self.key.is_some() => return Err(SnapshotError::NoPlaceForKey(form)),
+            1..=FORM => {}
+            _ => return Err(SnapshotError::NoSuchForm(form)),
+        }
         let body = serde_json::to_string_pretty(self).unwrap_or_default();
         let sum = blake3::hash(body.as_bytes()).to_hex();
-        format!("{MAGIC} {FORM} {} {sum}\n{body}", body.len()).into_bytes()
+        Ok(format!("{MAGIC} {form} {} {sum}\n{body}", body.len()).into_bytes())
     }
 
     /// Writes it to a file that only its owner can read, whole or not at all.
     ///
     /// # Errors
-    /// [`SnapshotError::File`]
-    pub fn write(&self, path: &Path) -> Result<(), SnapshotError> {
+    /// [`SnapshotError`]
+    pub fn write(&self, path: &Path, form: Option<u32>) -> Result<(), SnapshotError> {
+        let bytes = self.to_bytes(form)?;
         let written = std::path::absolute(path);
-        let written = written.and_then(|path| private_file::write(&path, &self.to_bytes()));
+        let written = written.and_then(|path| private_file::write(&path, &bytes));
         written.map_err(|source| failed(path, source))
     }
 
@@ -121,10 +187,11 @@ impl Snapshot {
             return Err(broken("it does not say what it is"));
         }
         let form = words.next().and_then(|it| it.parse().ok());
-        match form.ok_or(broken("it does not say its form"))? {
-            FORM => {}
-            other => return Err(SnapshotError::Newer(other)),
-        }
+        let form = match form.ok_or(broken("it does not say its form"))? {
+            0 => return Err(broken("its form")),
+            form @ 1..=FORM => form,
+            newer => return Err(SnapshotError::Newer(newer)),
+        };
         let length = words.next().and_then(|it| it.parse().ok());
         if length != Some(body.len()) {
             return Err(broken("it has another length than it says"));
@@ -133,6 +200,10 @@ impl Snapshot {
             return Err(broken("it has another digest than it says"));
         }
         let snapshot: Self = serde_json::from_str(body).map_err(|_| broken("its fields"))?;
+        // What a form does not have is none of it, whoever put it there.
+        if form == 1 && snapshot.key.is_some() {
+            return Err(broken("its fields"));
+        }
         snapshot.peers()?;
         toml::from_str::<BTreeMap<String, String>>(&snapshot.disks)
             .map_err(|_| broken("its disks"))?;
@@ -171,6 +242,26 @@ impl Snapshot {
         Ok(lines)
     }
 
+    /// Whose key is in it; nobody's without one.
+    #[must_use]
+    pub fn key_of(&self) -> Option<&str> {
+        self.key.is_some().then_some(&*self.machine)
+    }
+
+    /// The key that `passphrase` opens.
+    ///
+    /// # Errors
+    /// [`SnapshotError`]
+    pub fn open_key(&self, passphrase: &str) -> Result<OpenedKey, SnapshotError> {
+        let sealed = self.key.as_ref().ok_or(SnapshotError::NoKey)?;
+        let pem = sealed.open(&self.machine, passphrase);
+        let pem = pem.ok_or(SnapshotError::WrongPassphrase)?;
+        let identity = Identity::of_pem(&pem).filter(|it| it.id().to_string() == self.machine);
+        let identity = identity.ok_or(SnapshotError::Broken("its key"))?;
+        let id = identity.id();
+        Ok(OpenedKey { id, pem })
+    }
+
     /// Takes it over into the directory `state`. What was there is kept beside it, three generations of
     /// it.
     ///
@@ -187,6 +278,36 @@ impl Snapshot {
                 .map_err(|source| failed(&path, source))?;
         }
         Ok(())
+    }
+}
+
+/// The key of a machine, out of an export.
+#[derive(Debug)]
+pub struct OpenedKey {
+    id: NodeId,
+    pem: Zeroizing<Vec<u8>>,
+}
+
+impl OpenedKey {
+    /// Whose key it is.
+    #[must_use]
+    pub fn id(&self) -> NodeId {
+        self.id
+    }
+
+    /// From now on the machine with the directory `state` is the one whose key it is. The key that it had
+    /// stays beside it, and nobody uses it.
+    ///
+    /// # Errors
+    /// [`SnapshotError`]; then it is who it was.
+    pub fn restore(&self, state: &Path) -> Result<(), SnapshotError> {
+        match Identity::load(state)? {
+            Some(old) if old.id() == self.id => return Ok(()),
+            Some(_) => Identity::keep(state)?,
+            None => {}
+        }
+        let path = key_path(state);
+        private_file::write(&path, &self.pem).map_err(|source| failed(&path, source))
     }
 }
 
@@ -248,7 +369,8 @@ mod tests {
         know(&one, "nas", 1);
         know(&one, "laptop", 2);
         let file = folder.path().join("export");
-        Snapshot::take(&one, "me").unwrap().write(&file).unwrap();
+        let taken = Snapshot::take(&one, "me").unwrap();
+        taken.write(&file, None).unwrap();
         let read = Snapshot::read(&file).unwrap();
         know(&two, "nas", 3);
         know(&two, "old", 4);
@@ -276,12 +398,12 @@ mod tests {
     fn what_was_changed_cut_or_is_of_a_later_form_is_refused() {
         let state = tempfile::tempdir().unwrap();
         know(state.path(), "nas", 1);
-        let text =
-            String::from_utf8(Snapshot::take(state.path(), "me").unwrap().to_bytes()).unwrap();
+        let text = Snapshot::take(state.path(), "me").unwrap().to_bytes(None);
+        let text = String::from_utf8(text.unwrap()).unwrap();
         Snapshot::from_bytes(text.as_bytes()).unwrap();
-        let newer = text.replacen("blit-state 1 ", "blit-state 2 ", 1);
+        let newer = text.replacen("blit-state 2 ", "blit-state 3 ", 1);
         let newer = Snapshot::from_bytes(newer.as_bytes()).unwrap_err();
-        assert!(matches!(newer, SnapshotError::Newer(2)), "{newer}");
+        assert!(matches!(newer, SnapshotError::Newer(3)), "{newer}");
         for at in 0..text.len() {
             let cut = Snapshot::from_bytes(&text.as_bytes()[..at]);
             assert!(cut.is_err(), "{at}");
@@ -296,6 +418,66 @@ mod tests {
             peers: "[peer.nas]\nid = \"nonsense\"\nadded = \"\"\nhow = \"\"\n".to_owned(),
             ..Snapshot::default()
         };
-        assert!(Snapshot::from_bytes(&snapshot.to_bytes()).is_err());
+        let bytes = snapshot.to_bytes(None).unwrap();
+        assert!(Snapshot::from_bytes(&bytes).is_err());
+    }
+
+    /// As the first program that exported wrote it.
+    const OF_FORM_1: &str = include_str!("snapshot/form-1.txt");
+
+    #[test]
+    fn an_export_of_an_older_program_is_taken_over_and_can_be_written_for_one() {
+        let state = tempfile::tempdir().unwrap();
+        let old = Snapshot::from_bytes(OF_FORM_1.as_bytes()).unwrap();
+        old.restore(state.path()).unwrap();
+        let peers = Peers::load(state.path()).unwrap();
+        assert_eq!(peers.named("nas").unwrap().addresses, ["192.0.2.7:9031"]);
+        assert_eq!(old.to_bytes(Some(1)).unwrap(), OF_FORM_1.as_bytes());
+        let new = Snapshot::from_bytes(&old.to_bytes(None).unwrap()).unwrap();
+        assert_eq!(new, old);
+        for form in [0, 3] {
+            assert!(
+                matches!(old.to_bytes(Some(form)), Err(SnapshotError::NoSuchForm(it)) if it == form)
+            );
+        }
+    }
+
+    #[test]
+    fn the_key_goes_along_only_sealed_and_makes_the_other_state_the_same_machine() {
+        const PASSPHRASE: &str = "correct horse battery";
+        let folder = tempfile::tempdir().unwrap();
+        let (one, two) = (folder.path().join("one"), folder.path().join("two"));
+        let id = Identity::load_or_create(&one).unwrap().id();
+        let before = Identity::load_or_create(&two).unwrap().id();
+        let plain = Snapshot::take(&one, &id.to_string()).unwrap();
+        assert!(matches!(
+            plain.open_key(PASSPHRASE),
+            Err(SnapshotError::NoKey)
+        ));
+        let short = plain.clone().sealed(&one, "hunter2", Cost::LITTLE);
+        assert!(matches!(short, Err(SnapshotError::ShortPassphrase)));
+        let sealed = plain.sealed(&one, PASSPHRASE, Cost::LITTLE).unwrap();
+        assert!(matches!(
+            sealed.to_bytes(Some(1)),
+            Err(SnapshotError::NoPlaceForKey(1))
+        ));
+        let bytes = sealed.to_bytes(None).unwrap();
+        let text = String::from_utf8(bytes).unwrap();
+        assert!(!text.contains("PRIVATE KEY"), "{text}");
+        let read = Snapshot::from_bytes(text.as_bytes()).unwrap();
+        assert_eq!(read.key_of(), Some(&*id.to_string()));
+        let wrong = read.open_key("incorrect horse battery");
+        assert!(matches!(wrong, Err(SnapshotError::WrongPassphrase)));
+        read.open_key(PASSPHRASE).unwrap().restore(&two).unwrap();
+        assert_eq!(Identity::load(&two).unwrap().unwrap().id(), id);
+        let kept = two.join(format!("identity/node.key.{}", before.short()));
+        assert!(kept.exists(), "{}", kept.display());
+        // Nothing but the key is in an export of another machine's name.
+        let mut other = read;
+        other.machine = before.to_string();
+        assert!(matches!(
+            other.open_key(PASSPHRASE),
+            Err(SnapshotError::WrongPassphrase)
+        ));
     }
 }

@@ -6,15 +6,27 @@ use std::{
 };
 
 use blit_config::units;
-use blit_contract::{Cx, Escaped};
-use blit_control::{Client, ConnectError, Identity, KnownPeer, Probe};
+use blit_contract::{Cx, Escaped, Name, RelPath, Store};
+use blit_control::{Client, ConnectError, Connected, Identity, KnownPeer, Probe};
+use blit_discover::{Neighbour, scan};
+use blit_engine::RemoteStore;
 use blit_lanes::MakeLanes;
-use blit_wire::{Hello, Status, VERSIONS};
+use blit_wire::{Hello, Place, Status, VERSIONS};
 
 use crate::{Check, Verdict};
 
 /// Two clocks that differ by less are one.
 const CLOCK_TOLERANCE: Duration = Duration::from_secs(2);
+
+/// What is asked when a long question is wanted: more than a packet of any network.
+const LONG_NAME_BYTES: usize = 200;
+const LONG_NAMES: usize = 100;
+
+/// How long the answer to it may take.
+const LARGE_WAIT: Duration = Duration::from_secs(5);
+
+/// How long the local network may take to tell of a machine.
+const ANNOUNCED_WAIT: Duration = Duration::from_secs(3);
 
 /// A paired machine, and who asks for it.
 #[derive(Debug, Clone)]
@@ -44,15 +56,17 @@ pub async fn check_host(cx: &Cx, host: Host<'_>) -> Vec<Check> {
         let detail = "no address is known; pair from this side";
         checks.push(Check::new("address", Verdict::Bad, detail));
     }
+    checks.extend(announced(&host).await);
     if !is_reached {
         return checks;
     }
+    let segment = probes.iter().find_map(segment_of);
     let id = host.peer.id;
     match Client::connect(host.identity, id, host.addresses, Arc::clone(&host.lanes)).await {
         Ok(client) => {
             let detail = format!("{}, the one that was paired", id.short());
             checks.push(Check::new("key", Verdict::Good, detail));
-            checks.extend(spoken(cx, &client).await);
+            checks.extend(spoken(cx, &client, segment).await);
         }
         Err(error) => checks.push(refused(host.peer, &error)),
     }
@@ -74,7 +88,7 @@ fn way(probe: &Probe, is_reached: bool) -> Vec<Check> {
         Err(error) => Check::new("name", failed, format!("{}: {error}", probe.address)),
     };
     let connection = probe.connected.as_ref().map(|connected| match connected {
-        Ok((at, took)) => {
+        Ok(Connected { at, took, .. }) => {
             let detail = format!("{at} answers within {}", milliseconds(*took));
             Check::new("connection", Verdict::Good, detail)
         }
@@ -104,7 +118,7 @@ fn refused(peer: &KnownPeer, error: &ConnectError) -> Check {
 
 /// Checks a machine that was reached over ssh, whose daemon has no modules.
 pub async fn check_login(cx: &Cx, client: &Client) -> Vec<Check> {
-    let mut checks = spoken(cx, client).await;
+    let mut checks = spoken(cx, client, None).await;
     checks.retain(|check| check.name != MODULES);
     checks
 }
@@ -112,7 +126,7 @@ pub async fn check_login(cx: &Cx, client: &Client) -> Vec<Check> {
 const MODULES: &str = "modules";
 
 /// What the machine says, and how long that takes.
-async fn spoken(cx: &Cx, client: &Client) -> Vec<Check> {
+async fn spoken(cx: &Cx, client: &Client, segment: Option<u32>) -> Vec<Check> {
     let began = Instant::now();
     let status = match blit_engine::ask_status(cx, client).await {
         Ok(status) => status,
@@ -126,12 +140,89 @@ async fn spoken(cx: &Cx, client: &Client) -> Vec<Check> {
         0 => Check::new(MODULES, Verdict::Lacking, "none for this machine"),
         count => Check::new(MODULES, Verdict::Good, units::count(count)),
     };
-    vec![
+    let large = match status.modules.first() {
+        Some(module) => Some(path_mtu(cx, client, &module.name, segment).await),
+        None => None,
+    };
+    let mut checks = vec![
         protocol(&status),
         Check::new("round trip", Verdict::Good, milliseconds(took)),
         clock(&status, jiff::Timestamp::now(), took / 2),
         modules,
-    ]
+    ];
+    checks.extend(large);
+    checks
+}
+
+/// How much of one address goes into a packet.
+fn segment_of(probe: &Probe) -> Option<u32> {
+    let connected = probe.connected.as_ref()?.as_ref().ok()?;
+    connected.segment_bytes
+}
+
+/// Whether what needs several full packets arrives as what fits into one did: asks for a path that is long
+/// and not there.
+async fn path_mtu(cx: &Cx, client: &Client, module: &str, segment: Option<u32>) -> Check {
+    let name = Name::new(vec![b'x'; LONG_NAME_BYTES]);
+    let names = name.iter().cycle().take(LONG_NAMES);
+    let path = names.fold(RelPath::ROOT, |path, name| path.join(name.clone()));
+    let module = module.to_owned();
+    let there = RemoteStore::new(Arc::new(client.clone()), Place { module, path });
+    let answer = tokio::time::timeout(LARGE_WAIT, there.stat(cx, &RelPath::ROOT)).await;
+    judge_mtu(answer.is_ok(), segment)
+}
+
+fn judge_mtu(passes: bool, segment: Option<u32>) -> Check {
+    let size = match segment {
+        Some(bytes) => format!("{bytes} bytes to a packet"),
+        None => "packets".to_owned(),
+    };
+    match passes {
+        true => Check::new(
+            "path MTU",
+            Verdict::Good,
+            format!("full packets pass, {size}"),
+        ),
+        false => Check::new(
+            "path MTU",
+            Verdict::Bad,
+            format!(
+                "small packets pass and full ones are lost ({size}): something on the way drops them \
+                 without a word; try a smaller one: ip link set dev DEVICE mtu 1280"
+            ),
+        ),
+    }
+}
+
+/// Whether the local network tells of it; of a machine that is this one it never does.
+async fn announced(host: &Host<'_>) -> Option<Check> {
+    let is_here = |address: &String| {
+        let name = address
+            .rsplit_once(':')
+            .map_or(&**address, |(name, _)| name);
+        let ip = name.trim_matches(['[', ']']).parse::<std::net::IpAddr>();
+        name == "localhost" || ip.is_ok_and(|it| it.to_canonical().is_loopback())
+    };
+    if host.addresses.iter().all(is_here) {
+        return None;
+    }
+    let short = host.peer.id.short();
+    let known = short.clone();
+    let heard = scan(ANNOUNCED_WAIT, move |it: &Neighbour| it.may_hold(&known)).await;
+    Some(match heard {
+        Err(error) => Check::new("mDNS", Verdict::Lacking, error.to_string()),
+        Ok(heard) => match heard.iter().find(|it| it.may_hold(&short)) {
+            Some(it) => {
+                let detail = format!("{} announces itself at {}", it.name, it.places().join(", "));
+                Check::new("mDNS", Verdict::Good, detail)
+            }
+            None => {
+                let detail = "it does not announce itself here: another network, no multicast, or \
+                              discovery.mdns = false";
+                Check::new("mDNS", Verdict::Lacking, detail)
+            }
+        },
+    })
 }
 
 fn protocol(status: &Status) -> Check {
@@ -223,5 +314,13 @@ mod tests {
         };
         assert_eq!(verdicts(true), [Verdict::Good, Verdict::Lacking]);
         assert_eq!(verdicts(false), [Verdict::Good, Verdict::Bad]);
+    }
+
+    #[test]
+    fn packets_that_are_lost_when_they_are_full_are_bad() {
+        let check = judge_mtu(false, Some(1_448));
+        assert_eq!(check.verdict, Verdict::Bad);
+        assert!(check.detail.contains("1448 bytes"), "{}", check.detail);
+        assert_eq!(judge_mtu(true, None).verdict, Verdict::Good);
     }
 }

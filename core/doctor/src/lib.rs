@@ -1,14 +1,17 @@
 //! Checks of what blit uses: this machine, a directory, and the way to another machine. Each tries the
 //! real thing once, and changes nothing that stays.
 
-#![forbid(unsafe_code)]
-#![deny(missing_docs)]
+#![deny(missing_docs, unsafe_code)]
 
 mod host;
 mod machine;
+mod rate;
+#[cfg(target_os = "linux")]
+mod sys;
 
 pub use host::{Host, check_host, check_login};
 pub use machine::{check_directory, check_machine};
+pub use rate::{Crossing, check_rate};
 
 /// What a check found.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -19,7 +19,13 @@ const FILES_MIN: u64 = 256;
 /// What the kernel and the limits of this process give.
 #[must_use]
 pub fn check_machine() -> Vec<Check> {
-    vec![kernel(), containment(), open_files(), terminal()]
+    vec![
+        kernel(),
+        kernel_tls(),
+        containment(),
+        open_files(),
+        terminal(),
+    ]
 }
 
 /// What the file system of a directory gives. Writes a hidden file there and removes it.
@@ -53,6 +59,35 @@ fn kernel() -> Check {
         system.release().to_string_lossy()
     );
     Check::new("kernel", Verdict::Good, detail)
+}
+
+/// With it `sendfile` could encrypt on its way.
+fn kernel_tls() -> Check {
+    match try_kernel_tls() {
+        Ok(()) => Check::new(
+            "kernel TLS",
+            Verdict::Good,
+            "the kernel can encrypt sockets",
+        ),
+        Err(error) => Check::new(
+            "kernel TLS",
+            Verdict::Lacking,
+            format!("{error}; data is encrypted by blit itself"),
+        ),
+    }
+}
+
+#[cfg(target_os = "linux")]
+fn try_kernel_tls() -> std::io::Result<()> {
+    // It is attached to sockets that are connected.
+    let listener = std::net::TcpListener::bind("127.0.0.1:0")?;
+    let socket = std::net::TcpStream::connect(listener.local_addr()?)?;
+    crate::sys::attach_tls(&socket)
+}
+
+#[cfg(not(target_os = "linux"))]
+fn try_kernel_tls() -> std::io::Result<()> {
+    Err(std::io::ErrorKind::Unsupported.into())
 }
 
 /// `openat2` keeps a path below its directory in one call.
@@ -166,6 +201,18 @@ mod tests {
         let checks = check_directory(folder.path());
         assert!(checks.iter().all(|check| check.verdict != Verdict::Bad));
         assert_eq!(folder.path().read_dir().unwrap().count(), 0);
+    }
+
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn the_kernel_is_asked_whether_it_can_encrypt_a_socket() {
+        // Whatever it says, it has understood the question.
+        if let Err(error) = try_kernel_tls() {
+            let kinds = [Errno::NOENT, Errno::NOPROTOOPT];
+            let errno = error.raw_os_error().map(Errno::from_raw_os_error);
+            assert!(kinds.map(Some).contains(&errno), "{error}");
+        }
+        assert_ne!(kernel_tls().verdict, Verdict::Bad);
     }
 
     #[test]

@@ -27,9 +27,9 @@ pub use blit_wire::{
 pub use job::{
     AlwaysYes, Confirm, Doomed, Half, HalfRole, Job, NobodyThere, Options, Source, Target,
 };
-pub use progress::{Count, Progress};
+pub use progress::{Count, Progress, Told};
 pub use remote::{
-    Asked, Ended, Playing, RelayEnd, RelayJob, RemoteJob, RemoteStore, Subtree, answer_with_store,
-    ask_status, run_relay, run_remote,
+    Asked, Asking, Audience, Ended, Listener, Playing, REPORT_WAIT, RemoteJob, RemoteStore,
+    Subtree, answer_with_store, ask_status, run_remote, stopped, tell,
 };
 pub use session::run;

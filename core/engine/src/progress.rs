@@ -147,7 +147,7 @@ impl Progress {
 
 /// Which side tells its figures.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Told {
+pub enum Told {
     /// The source; all but its problems is counted by the target as well.
     Source,
     /// The target.

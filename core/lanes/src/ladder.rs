@@ -70,6 +70,11 @@ impl LaneUse {
         self.0.lock().passed_over.clone()
     }
 
+    /// Keeps what two other machines used.
+    pub fn tell(&self, used: Used) {
+        self.0.lock().used = Some(used);
+    }
+
     fn gave(&self, rung: &Rung) {
         let mut state = self.0.lock();
         let same = state

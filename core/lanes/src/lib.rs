@@ -16,6 +16,7 @@ mod keys;
 mod ladder;
 mod machine;
 mod plain;
+mod rooms;
 mod sealed;
 mod ways;
 

@@ -1,7 +1,7 @@
 //! Streams over a socket in clear: chunks, each with a keyed digest.
 //!
 //! A chunk is four bytes of length, low byte first, the bytes, and the keyed BLAKE3 of the place of the
-//! chunk in the stream, its length and its bytes. The key is that of the stream and of who sends. A chunk
+//! chunk in the stream, its length and the digests of its groups. The key is that of the stream and of who sends. A chunk
 //! of no bytes is the end: a stream that is cut off does not pass for one that ended.
 //!
 //! Either half lends its socket for the bytes of one chunk: the kernel then moves them from or to a file,
@@ -11,7 +11,8 @@ use std::{collections::VecDeque, fmt, os::fd::AsFd};
 
 use async_trait::async_trait;
 use blit_contract::{
-    Chunk, Error, ErrorKind, FdKind, FdLease, RecvStream, Result, SendStream, Witness,
+    Chunk, Error, ErrorKind, FdKind, FdLease, GROUP_BYTES, Group, RecvStream, Result, SendStream,
+    Witness,
 };
 use bytes::{Buf, Bytes, BytesMut};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
@@ -34,7 +35,10 @@ fn digest_of(key: &[u8; 32], offset: u64, size: u64) -> blake3::Hasher {
 
 fn digest(key: &[u8; 32], offset: u64, bytes: &[u8]) -> blake3::Hash {
     let mut hasher = digest_of(key, offset, bytes.len() as u64);
-    hasher.update(bytes).finalize()
+    for group in bytes.chunks(GROUP_BYTES) {
+        hasher.update(Group::of(group).digest());
+    }
+    hasher.finalize()
 }
 
 fn lease(socket: &impl AsFd, hasher: blake3::Hasher) -> Result<FdLease> {

@@ -16,15 +16,15 @@ mod socket;
 
 use std::ops::Range;
 
-use blit_contract::{ContentHasher, Error, ErrorKind, Result, View, Witness};
+use blit_contract::{ContentHasher, Error, ErrorKind, GROUP_BYTES, Group, Result, View, Witness};
 
 #[cfg(not(target_os = "linux"))]
 pub use elsewhere::{Inlet, Outlet};
 #[cfg(target_os = "linux")]
 pub use {inlet::Inlet, outlet::Outlet};
 
-/// How much is looked at at a time: it stays in the nearest cache, and BLAKE3 is at full speed.
-const LOOK_BYTES: usize = 16 << 10;
+/// How much is looked at at a time: it stays in the nearest cache, and is digested once for both digests.
+const LOOK_BYTES: usize = GROUP_BYTES;
 
 /// What has passed of a file into a lane.
 #[derive(Debug)]
@@ -42,8 +42,38 @@ pub struct Left {
 pub struct Placed {
     /// What the lane wants to know.
     pub witness: Witness,
+    /// What the witness saw.
+    pub seen: Seen,
     /// Why the file cannot be whole: what came was dropped.
     pub failed: Option<Error>,
+}
+
+/// What was seen of a run of bytes, digested.
+#[derive(Debug, Default)]
+pub struct Seen {
+    groups: Vec<Group>,
+    /// What is behind the last whole group.
+    rest: Vec<u8>,
+}
+
+impl Seen {
+    fn see(&mut self, group: Group, bytes: &[u8]) {
+        if group.is_whole() {
+            self.groups.push(group);
+        } else {
+            self.rest.extend_from_slice(bytes);
+        }
+    }
+
+    /// Whether it tells `hasher` of the run; it cannot where the run does not begin a group.
+    #[must_use]
+    pub fn tell(&self, hasher: &mut ContentHasher) -> bool {
+        let fits = self.groups.iter().all(|group| hasher.push(group));
+        if fits {
+            hasher.update(&self.rest);
+        }
+        fits
+    }
 }
 
 /// Shows what lies at `range` of `view` to `see`.

@@ -19,7 +19,7 @@ use blit_clock::Pace;
 use blit_contract::{Cost, Cx, Error, ErrorKind, History, Method, Reader, Result, Writer};
 use parking_lot::Mutex;
 
-pub use lane::{Inlet, Left, Outlet, Placed};
+pub use lane::{Inlet, Left, Outlet, Placed, Seen};
 
 /// What an end of a copy offers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

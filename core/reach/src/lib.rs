@@ -1,11 +1,14 @@
 //! Other machines: how they are named, and how they are reached.
 //!
 //! [`Machine`] is one as it was typed, [`RemotePlace`] a place on it. [`Reach::connect`] reaches it: a
-//! paired machine at its addresses, any other over ssh (`ssh`), where the session runs inside what ssh
-//! gives and nothing but a login is needed.
+//! paired machine at its addresses, or where the local network says that it is now (`near`), any other
+//! over ssh (`ssh`), where the session runs inside what ssh gives and nothing but a login is needed.
+//! [`join()`] is the first contact with a machine that has invited this one.
 
 #![deny(missing_docs, unsafe_code)]
 
+mod join;
+mod near;
 mod place;
 mod ssh;
 #[cfg(unix)]
@@ -17,6 +20,8 @@ use blit_config::{Paths, SshSettings};
 use blit_control::{Client, ConnectError, Identity, IdentityError, KnownPeer, Peers, PeersError};
 use blit_lanes::MakeLanes;
 
+pub use join::{join, typed};
+pub use near::near;
 pub use place::{Machine, RemotePlace, SshHost};
 pub use ssh::{SshError, SshProblem};
 
@@ -66,12 +71,35 @@ impl Reach {
         let client = match machine {
             Machine::Paired { name, port } => {
                 let (identity, peer) = (identity()?, known(name)?);
-                let addresses = addresses_of(&peer, *port);
-                Client::connect(&identity, peer.id, &addresses, lanes).await?
+                paired(&identity, &peer, &addresses_of(&peer, *port), lanes).await?
             }
             Machine::Ssh(host) => ssh::connect(self, host, lanes).await?,
         };
         Ok(Arc::new(client))
+    }
+}
+
+/// Connects to a paired machine at its addresses; if it is at none of them, where it announces itself.
+async fn paired(
+    identity: &Identity,
+    peer: &KnownPeer,
+    addresses: &[String],
+    lanes: Arc<dyn MakeLanes>,
+) -> Result<Client, ConnectError> {
+    let connected = Client::connect(identity, peer.id, addresses, Arc::clone(&lanes)).await;
+    let Err(ConnectError::Unreachable(tried)) = connected else {
+        return connected;
+    };
+    let moved = addresses.iter().any(|it| near::may_have_moved(it));
+    let near = if moved {
+        near(&peer.id).await
+    } else {
+        Vec::new()
+    };
+    // Whoever announces the same key and does not hold it is nobody: what is told is what was tried before.
+    match Client::connect(identity, peer.id, &near, lanes).await {
+        Ok(client) => Ok(client),
+        Err(_) => Err(ConnectError::Unreachable(tried)),
     }
 }
 

@@ -2,6 +2,7 @@
 //! anybody uses it.
 
 mod counts;
+mod delegated;
 mod event;
 mod frame;
 mod lanes;

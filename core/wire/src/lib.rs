@@ -38,8 +38,8 @@ pub use message::{
     Unsealed, Verb,
 };
 pub use remote::{
-    Access, Answer, Compare, Figures, LaneWishes, MaxDelete, Module, Place, Reply, Request,
-    SessionId, SessionRequest, Status, Terms, Top, TopName,
+    Access, Answer, Compare, Figures, LaneWishes, MaxDelete, Module, Place, PullRequest, Reply,
+    Request, SessionId, SessionRequest, Status, Terms, TokenRequest, Top, TopName,
 };
-pub use report::{Ends, Overlap, Report, Stop, UNCARRIED};
+pub use report::{Ends, LanesUsed, Overlap, Report, Stop, UNCARRIED};
 pub use rules::{Anchor, Bounds, Listed, PathList, Rules};

@@ -69,6 +69,9 @@ pub(crate) const LIST_BYTES_MAX: usize = 4 << 20;
 /// may take three.
 pub(crate) const PLACE_BYTES_MAX: usize = 3 * 4_096;
 
+/// The most bytes in a token.
+pub(crate) const TOKEN_BYTES_MAX: usize = 1_024;
+
 /// The most modules of a daemon.
 pub(crate) const MODULES_MAX: usize = 4_096;
 

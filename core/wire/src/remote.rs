@@ -1,5 +1,7 @@
 //! What a client asks of a daemon, and what the daemon answers: one request on one two-way stream.
 
+use std::net::SocketAddr;
+
 use blit_contract::{
     DeletionPlan, Durability, Entry, EntryBatch, Error, Event, Name, Phase, Preserve, RelPath,
     Result, SessionGrant, Time, Usage,
@@ -148,6 +150,42 @@ pub struct SessionRequest {
     pub rules: Rules,
     /// How the client would have its lanes.
     pub lanes: LaneWishes,
+    /// For a source: on whose behalf the client fetches, where that is another machine.
+    pub token: Option<String>,
+}
+
+impl SessionRequest {
+    /// Whether the session removes anything at its source.
+    #[must_use]
+    pub fn removes(&self) -> bool {
+        self.terms.verb == Verb::Move && !self.terms.dry_run
+    }
+}
+
+/// A request for leave to have a third machine fetch something.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TokenRequest {
+    /// As that machine will ask for it: the daemon plays the source.
+    pub session: SessionRequest,
+    /// That machine, by its key.
+    pub bearer: [u8; 32],
+}
+
+/// A request to fetch something from another machine.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PullRequest {
+    /// The daemon's own part: it plays the target, and the session's `top` and `rules` are what it asks for.
+    pub session: SessionRequest,
+    /// The machine of the source, by its key.
+    pub source: [u8; 32],
+    /// Where the client reached that machine.
+    pub address: Option<SocketAddr>,
+    /// The directory there.
+    pub from: Place,
+    /// The source's leave.
+    pub token: String,
+    /// How many bytes may cross in a second.
+    pub bytes_per_sec: Option<u64>,
 }
 
 /// How a client would have its lanes.
@@ -183,6 +221,8 @@ pub enum Request {
         /// Which entries are wanted.
         rules: Rules,
     },
+    /// Fetch something from another machine.
+    Pull(Box<PullRequest>),
     /// Play a role.
     Session(Box<SessionRequest>),
     /// Look at one entry.
@@ -191,6 +231,8 @@ pub enum Request {
     Status,
     /// Make durable what was deleted.
     Sync(Place),
+    /// Give leave to a third machine.
+    Token(Box<TokenRequest>),
     /// Say how much room there is.
     Usage(Place),
 }
@@ -223,10 +265,13 @@ pub enum Reply {
     Refused(Error),
     /// Session: how the daemon's side ended. The last reply.
     Report(Box<Report>),
-    /// Session: it begins; lanes and session stream name it by its number.
+    /// Session: it begins; lanes and session stream name it by its number. Pull: it begins, and the client has
+    /// no part in it.
     Session(SessionGrant),
     /// Status: who it is.
     Status(Status),
+    /// Token: the leave.
+    Token(String),
     /// Usage: how much room there is.
     Usage(Usage),
 }

@@ -3,7 +3,7 @@
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use blit_contract::{
-    DeletionPlan, EndState, Error, ErrorKind, LossClass, Method, Problem, RelPath,
+    DeletionPlan, EndState, Error, ErrorKind, LossClass, Method, Problem, RelPath, SecurityClass,
 };
 
 /// How a session ended: what became of every entry, and why it stopped early, if it did.
@@ -38,6 +38,8 @@ pub struct Report {
     pub root_created: bool,
     /// Whether anything at the target (or, by `move`, at the source) was changed.
     pub changed_anything: bool,
+    /// The lanes that carried it, where they are none of this machine's.
+    pub lanes: Option<LanesUsed>,
     /// How long it took.
     pub took: Duration,
     /// Why it stopped before its end.
@@ -76,6 +78,7 @@ impl Report {
         self.sealed |= other.sealed;
         self.root_created |= other.root_created;
         self.changed_anything |= other.changed_anything;
+        self.lanes = self.lanes.or(other.lanes);
         // A side that merely lost the other one knows less than the one that says why.
         if self.stop.as_ref().is_none_or(Stop::is_lost_peer) && other.stop.is_some() {
             self.stop = other.stop;
@@ -95,6 +98,17 @@ impl Report {
             .iter()
             .any(|problem| problem.error.kind() == kind)
     }
+}
+
+/// The lanes between two other machines.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct LanesUsed {
+    /// The name of their transport.
+    pub transport: &'static str,
+    /// Who could read what crossed them.
+    pub security: SecurityClass,
+    /// How many there were.
+    pub lanes: u32,
 }
 
 /// The reasons that an item gives when an entry is left out for what it is.

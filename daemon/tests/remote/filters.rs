@@ -324,6 +324,7 @@ fn hostile_rules_are_refused_and_nothing_else_is() {
                 terms: blit_engine::Options::new(Verb::Copy).terms(),
                 top: Top::Contents,
                 is_relayed: false,
+                token: None,
                 rules: rules.clone(),
                 lanes: blit_wire::LaneWishes::default(),
             }));

@@ -70,12 +70,12 @@ fn the_quick_start_works_between_two_namespaces() {
 }
 
 /// Two network namespaces with a cable between them.
-struct Namespaces {
+pub(crate) struct Namespaces {
     names: [String; 2],
 }
 
 impl Namespaces {
-    fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let id = std::process::id();
         let names = [format!("blit{id}nas"), format!("blit{id}pc")];
         let net = Self { names };
@@ -95,7 +95,7 @@ impl Namespaces {
     }
 
     /// The words that run a program in one of them.
-    fn inside(&self, which: &str) -> Vec<&str> {
+    pub(crate) fn inside(&self, which: &str) -> Vec<&str> {
         let name = self.names.iter().find(|name| name.ends_with(which));
         vec!["ip", "netns", "exec", name.unwrap()]
     }

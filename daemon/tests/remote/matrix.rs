@@ -8,8 +8,8 @@ use blit_conform::Scratch;
 use blit_contract::{Cx, Durability, ErrorKind, Peer, Preserve, RelPath};
 use blit_control::{Client, Identity, NodeId, Peers};
 use blit_wire::{
-    Answer, Compare, FrameBuffer, LaneWishes, MaxDelete, Place, Reply, Request, Role, Rules,
-    SessionRequest, Terms, Top, Verb,
+    Answer, Compare, FrameBuffer, LaneWishes, MaxDelete, Place, PullRequest, Reply, Request, Role,
+    Rules, SessionRequest, Terms, TokenRequest, Top, Verb,
 };
 use bytes::Bytes;
 use hyper_util::rt::TokioIo;
@@ -24,7 +24,7 @@ use crate::bench::{Daemon, HOST, client};
 
 /// Who comes, and what its TLS connection says of it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Comes {
+pub(crate) enum Comes {
     WithoutTls,
     WithoutKey,
     Unknown,
@@ -83,16 +83,16 @@ fn methods() -> Vec<String> {
 }
 
 /// A daemon with a module of each access, one that no peer sees, and a client that is paired.
-struct Stage {
-    scratch: Scratch,
+pub(crate) struct Stage {
+    pub(crate) scratch: Scratch,
     daemon: Daemon,
     id: NodeId,
 }
 
 impl Stage {
-    fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let scratch = Scratch::new();
-        let mut text = String::new();
+        let mut text = "[delegation]\nallow = true\nsources = [\"any\"]\n".to_owned();
         for (name, more) in [
             ("ro", "access = \"read-only\""),
             ("add", "access = \"add-only\""),
@@ -101,6 +101,7 @@ impl Stage {
                 "hidden",
                 "access = \"read-write\"\npeers = [\"somebody-else\"]",
             ),
+            ("away", "optional = true"),
         ] {
             let path = scratch.directory(name);
             std::fs::write(path.join("f"), "content").unwrap();
@@ -129,7 +130,7 @@ impl Stage {
     }
 
     /// A channel as whoever comes has it; the address it comes from is its own, because failures count.
-    async fn channel(&self, who: Comes, from: u8) -> Result<Channel, String> {
+    pub(crate) async fn channel(&self, who: Comes, from: u8) -> Result<Channel, String> {
         let socket = TcpSocket::new_v4().unwrap();
         socket
             .bind(format!("127.0.{from}.1:0").parse().unwrap())
@@ -298,8 +299,9 @@ pub(crate) fn terms(verb: Verb) -> Terms {
     }
 }
 
-/// Requests of that kind, and in which of the modules `ro`, `add` and `rw` they are answered.
-fn requests(kind: &str, module: &str) -> Vec<(Request, [bool; 3])> {
+/// Requests of that kind, and in which of the modules `ro`, `add` and `rw` they are answered. `own` is the
+/// machine that asks.
+fn requests(kind: &str, module: &str, own: NodeId) -> Vec<(Request, [bool; 3])> {
     const ALWAYS: [bool; 3] = [true; 3];
     const NEVER: [bool; 3] = [false; 3];
     const ADDING: [bool; 3] = [false, true, true];
@@ -308,15 +310,34 @@ fn requests(kind: &str, module: &str) -> Vec<(Request, [bool; 3])> {
         module: module.to_owned(),
         path: RelPath::ROOT,
     };
-    let session = |role, verb| {
-        Request::Session(Box::new(SessionRequest {
-            place: place.clone(),
-            role,
-            terms: terms(verb),
-            top: Top::Contents,
-            is_relayed: false,
-            rules: Rules::default(),
-            lanes: LaneWishes::default(),
+    let plain = |role, verb| SessionRequest {
+        place: place.clone(),
+        role,
+        terms: terms(verb),
+        top: Top::Contents,
+        is_relayed: false,
+        token: None,
+        rules: Rules::default(),
+        lanes: LaneWishes::default(),
+    };
+    let session = |role, verb| Request::Session(Box::new(plain(role, verb)));
+    let with_token = |token: &str| {
+        let mut session = plain(Role::Source, Verb::Copy);
+        session.token = Some(token.to_owned());
+        Request::Session(Box::new(session))
+    };
+    let token = |role, verb, bearer: [u8; 32]| {
+        let session = plain(role, verb);
+        Request::Token(Box::new(TokenRequest { session, bearer }))
+    };
+    let pull = |role, token: &str| {
+        Request::Pull(Box::new(PullRequest {
+            session: plain(role, Verb::Copy),
+            source: *own.as_bytes(),
+            address: None,
+            from: place.clone(),
+            token: token.to_owned(),
+            bytes_per_sec: None,
         }))
     };
     let list = Request::List {
@@ -339,6 +360,19 @@ fn requests(kind: &str, module: &str) -> Vec<(Request, [bool; 3])> {
             (session(Role::Target, Verb::Copy), ADDING),
             (session(Role::Target, Verb::Mirror), CHANGING),
             (session(Role::Target, Verb::Move), ADDING),
+            (with_token("a.b.c"), NEVER),
+        ],
+        "token" => vec![
+            (token(Role::Source, Verb::Copy, *own.as_bytes()), ALWAYS),
+            (token(Role::Source, Verb::Move, *own.as_bytes()), CHANGING),
+            (token(Role::Target, Verb::Copy, *own.as_bytes()), NEVER),
+            // Nobody gets leave who may not come.
+            (token(Role::Source, Verb::Copy, [7; 32]), NEVER),
+        ],
+        // Without the source's leave nothing is dialled.
+        "pull" => vec![
+            (pull(Role::Target, "a.b.c"), NEVER),
+            (pull(Role::Source, "a.b.c"), NEVER),
         ],
         "list" => vec![(list, ALWAYS)],
         "stat" => vec![(Request::Stat(place), ALWAYS)],
@@ -378,7 +412,7 @@ async fn a_paired_machine_may_do_what_the_module_says_and_sees_no_other() {
     let mut refusals = BTreeMap::new();
     for kind in kinds() {
         for (at, module) in ["ro", "add", "rw"].into_iter().enumerate() {
-            for (request, answered) in requests(&kind, module) {
+            for (request, answered) in requests(&kind, module, identity.id()) {
                 let told = format!("{request:?}");
                 let refused = stage.asked(&peer, request).await;
                 assert_eq!(refused.is_none(), answered[at], "{told}: {refused:?}");
@@ -387,7 +421,7 @@ async fn a_paired_machine_may_do_what_the_module_says_and_sees_no_other() {
                     .or_insert(0) += 1;
             }
         }
-        for (request, _) in requests(&kind, "hidden") {
+        for (request, _) in requests(&kind, "hidden", identity.id()) {
             if !matches!(request, Request::Status | Request::Answered(_)) {
                 // As one that is not there.
                 let refused = stage.asked(&peer, request).await;

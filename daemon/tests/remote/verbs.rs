@@ -149,11 +149,21 @@ fn doctor_follows_the_way_to_a_machine_as_far_as_it_leads() {
             "round trip",
             "clock",
             "modules",
+            "path MTU",
         ] {
             let row = format!("ok       {check} ");
             assert!(ran.stdout.contains(&row), "{row} in {ran}");
         }
     }
+    // Only a directory that was named is written into, and nothing stays.
+    assert!(!two.blit(&["doctor", HOST]).stdout.contains(" rate "));
+    let ran = two.blit(&["doctor", &there("m")]).exits(0);
+    for row in ["ok       rate ", "ok       content "] {
+        assert!(ran.stdout.contains(row), "{row} in {ran}");
+    }
+    assert_eq!(std::fs::read_dir(two.module()).unwrap().count(), 0);
+    let ran = two.blit(&["doctor", &there("ro")]).exits(0);
+    assert!(ran.stdout.contains("lacking  rate "), "{ran}");
     let json = two.blit(&["--json", "doctor", HOST]).exits(0).stdout;
     assert!(
         json.contains(r#""kind":"check","name":"protocol","value":"ok""#),

@@ -19,8 +19,8 @@ use blit_store_mem as _;
 /// The two sides of a session inside one process: every local copy.
 use blit_transport_mem as _;
 
-/// Gives the plugins what they need of the process: room for open files. For binaries, once, before
+/// Gives the plugins what they need of the process: room for open files, and a heap that stays small. For binaries, once, before
 /// they start a thread.
 pub fn prepare_process() {
-    blit_store_fs::raise_open_files_limit();
+    blit_store_fs::prepare_process();
 }

@@ -31,7 +31,7 @@ mod writer;
 
 pub use config::FsOptions;
 pub use store::{DESCRIPTOR, FsStore};
-pub use sys::raise_open_files_limit;
+pub use sys::prepare_process;
 
 blit_registry::register!(Store, &DESCRIPTOR, |config| {
     Ok(std::sync::Arc::new(config::open(config)?))

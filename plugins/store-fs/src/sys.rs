@@ -13,7 +13,7 @@ use linux as twin;
 #[cfg(any(not(target_os = "linux"), feature = "portable-sys"))]
 use portable as twin;
 
-pub use twin::raise_open_files_limit;
+pub use twin::prepare_process;
 pub(crate) use twin::{
     Closing, Directory, File, has_group, is_privileged, mounts, open_files_limit, own_ids, umask,
 };

@@ -19,6 +19,7 @@ const MARKS: &[&str] = &[
     "include_proto!",
     "postcard::from_bytes",
     "pub fn parse(&self, text: &OsStr)",
+    "pub fn read(record: &Record)",
     "postcard::take_from_bytes",
     "serde_json::from_",
     "toml::from_",

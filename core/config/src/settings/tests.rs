@@ -85,6 +85,7 @@ fn later_layers_win_and_each_value_knows_who_said_it() {
 #[test]
 fn every_key_can_be_set_in_a_file_in_the_environment_and_most_by_a_flag() {
     let values = [
+        ("completion.remote", "false"),
         ("history.enabled", "false"),
         ("output.color", "always"),
         ("output.progress", "plain"),

@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 use blit_contract::{ContentHasher, Error, ErrorKind, Result};
-use blit_mover::Inlet;
+use blit_mover::{Inlet, Seen};
 use blit_wire::FileSeal;
 use bytes::Bytes;
 use tokio::sync::{mpsc, oneshot};
@@ -17,7 +17,7 @@ pub(crate) enum Piece {
     /// Data, and where it belongs.
     Data(u64, Bytes),
     /// Data that is there already: it went into the file that [`Pieces::let_kernel`] gave.
-    Placed(Range<u64>),
+    Placed(Range<u64>, Seen),
     /// A range is as the ledger of the file has it.
     Same(Range<u64>),
     /// Nothing more comes.
@@ -119,8 +119,8 @@ impl Feed {
         self.piece(Piece::Data(offset, content)).await;
     }
 
-    pub(super) async fn placed(&self, range: Range<u64>) {
-        self.piece(Piece::Placed(range)).await;
+    pub(super) async fn placed(&self, range: Range<u64>, seen: Seen) {
+        self.piece(Piece::Placed(range, seen)).await;
     }
 
     pub(super) async fn same(&self, range: Range<u64>) {

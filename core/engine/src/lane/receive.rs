@@ -212,7 +212,7 @@ async fn data(
                 Ok(())
             }
             None => {
-                feed.placed(range).await;
+                feed.placed(range, placed.seen).await;
                 Ok(())
             }
         };

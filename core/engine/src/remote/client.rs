@@ -18,7 +18,7 @@ use crate::{
 };
 
 /// How long the daemon may take to say how it ended, once this side has.
-pub(super) const REPORT_WAIT: Duration = Duration::from_secs(30);
+pub const REPORT_WAIT: Duration = Duration::from_secs(30);
 
 /// A session between a tree of this process and one of a daemon.
 pub struct RemoteJob {
@@ -32,6 +32,8 @@ pub struct RemoteJob {
     pub lanes: LaneWishes,
     /// Which entries take part, for the daemon: the same that `options.select` chooses.
     pub rules: Rules,
+    /// The daemon's leave, where it is asked on behalf of another machine.
+    pub token: Option<String>,
     /// The role and tree of this side.
     pub role: HalfRole,
     /// Who chooses how to move what, if this side is the source.
@@ -59,17 +61,16 @@ pub async fn run_remote(job: RemoteJob) -> Report {
     };
     match begin(&job).await {
         Ok((asking, connection)) => {
-            let listener = Listener {
-                asking,
+            let told = match remote_side {
+                Side::Source => Told::Source,
+                Side::Target => Told::Target { scans: false },
+            };
+            let audience = Audience {
                 confirm: Arc::clone(&job.confirm),
                 events: job.events.clone(),
                 progress: Arc::clone(&job.progress),
-                of: match remote_side {
-                    Side::Source => Told::Source,
-                    Side::Target => Told::Target { scans: false },
-                },
-                figures: Figures::default(),
             };
+            let listener = Listener::new(asking, audience, told);
             let ending = job.cancel.child();
             let half = Half {
                 role: job.role,
@@ -106,6 +107,7 @@ async fn begin(job: &RemoteJob) -> Result<(Asking, Box<dyn blit_contract::Connec
         is_relayed: false,
         lanes: job.lanes,
         rules: job.rules.clone(),
+        token: job.token.clone(),
     };
     let request = Request::Session(Box::new(request));
     let mut asking = Asking::ask(&cx, &*job.peer, request).await?;
@@ -115,7 +117,9 @@ async fn begin(job: &RemoteJob) -> Result<(Asking, Box<dyn blit_contract::Connec
     }
 }
 
-pub(super) fn stopped(side: Side, error: Error) -> Report {
+/// A session that came to nothing on that side.
+#[must_use]
+pub fn stopped(side: Side, error: Error) -> Report {
     let path = error.path().cloned().unwrap_or_default();
     let mut report = Report::default();
     report.stop = Some(Stop::Failed(Arc::new(Problem::new(side, path, error))));
@@ -180,25 +184,48 @@ fn join(mut ours: Report, theirs: Result<Report>, side: Side, is_wished: bool) -
     ours
 }
 
+/// Who hears of a session.
+#[derive(Clone)]
+pub struct Audience {
+    /// Who is asked before a mirror deletes.
+    pub confirm: Arc<dyn Confirm>,
+    /// Where events go.
+    pub events: mpsc::Sender<Event>,
+    /// Where figures go.
+    pub progress: Arc<Progress>,
+}
+
 /// Hears what the daemon tells of its side.
-pub(super) struct Listener {
-    pub(super) asking: Asking,
-    pub(super) confirm: Arc<dyn Confirm>,
-    pub(super) events: mpsc::Sender<Event>,
-    pub(super) progress: Arc<Progress>,
+pub struct Listener {
+    asking: Asking,
+    audience: Audience,
     /// Which side it is.
-    pub(super) of: Told,
-    pub(super) figures: Figures,
+    of: Told,
+    figures: Figures,
 }
 
 impl Listener {
+    /// Will hear what is answered to `asking`.
+    #[must_use]
+    pub fn new(asking: Asking, audience: Audience, of: Told) -> Self {
+        Self {
+            asking,
+            audience,
+            of,
+            figures: Figures::default(),
+        }
+    }
+
     /// Until its report.
-    pub(super) async fn listen(&mut self) -> Result<Report> {
+    ///
+    /// # Errors
+    /// What the daemon refused it for; `Unreachable` if it is gone.
+    pub async fn listen(&mut self) -> Result<Report> {
         loop {
             match self.asking.next().await? {
                 Reply::Event(event) => self.tell(event).await,
                 Reply::Figures(figures) => {
-                    let progress = &self.progress;
+                    let progress = &self.audience.progress;
                     progress.absorb(&self.figures, &figures, self.of);
                     self.figures = figures;
                 }
@@ -213,18 +240,18 @@ impl Listener {
         self.of == Told::Target { scans: true }
     }
 
-    async fn tell(&self, event: Event) {
+    async fn tell(&mut self, event: Event) {
         let event = match event {
             // Where this process counts, too, it knows more.
-            Event::Plan(_) if !self.is_relayed() => Event::Plan(self.progress.totals()),
+            Event::Plan(_) if !self.is_relayed() => Event::Plan(self.audience.progress.totals()),
             other => other,
         };
         // Nobody listening is no reason to stop.
-        drop(self.events.send(event).await);
+        drop(self.audience.events.send(event).await);
     }
 
     async fn confirm(&mut self, plan: DeletionPlan, sample: Vec<(RelPath, Entry)>) -> Result<()> {
-        let answer = self.confirm.confirm(plan, &Sample(sample)).await;
+        let answer = self.audience.confirm.confirm(plan, &Sample(sample)).await;
         self.asking.requests.send(Request::Answered(answer)).await
     }
 }

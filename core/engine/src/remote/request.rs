@@ -7,14 +7,17 @@ use blit_channel::{self as channel, Receiver, Sender};
 
 /// The client's end of a request.
 #[derive(Debug)]
-pub(super) struct Asking {
+pub struct Asking {
     pub(super) requests: Sender<Request>,
-    pub(super) replies: Receiver<Reply>,
+    replies: Receiver<Reply>,
 }
 
 impl Asking {
     /// Asks the peer something.
-    pub(super) async fn ask(cx: &Cx, peer: &dyn Peer, request: Request) -> Result<Self> {
+    ///
+    /// # Errors
+    /// `Unreachable` if the peer is gone.
+    pub async fn ask(cx: &Cx, peer: &dyn Peer, request: Request) -> Result<Self> {
         let mut stream = peer.request(cx).await?;
         let mut asking = Self {
             requests: channel::sender(&mut stream, false)?,
@@ -28,7 +31,7 @@ impl Asking {
     ///
     /// # Errors
     /// What the peer refused it for; `Unreachable` if the peer hung up.
-    pub(super) async fn next(&mut self) -> Result<Reply> {
+    pub async fn next(&mut self) -> Result<Reply> {
         match self.replies.recv().await? {
             Some(Reply::Refused(error)) => Err(error),
             Some(reply) => Ok(reply),

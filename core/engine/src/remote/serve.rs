@@ -14,7 +14,7 @@ use futures_util::StreamExt;
 use tokio::sync::{mpsc, oneshot};
 
 use super::{
-    Asked,
+    Asked, Audience,
     request::{hung_up, unexpected},
 };
 use crate::{Confirm, Doomed, Half, HalfRole, Options, Progress, session::run_half};
@@ -54,61 +54,83 @@ impl Playing {
     /// # Errors
     /// `Unreachable` if the client is gone: then the session ends too.
     pub async fn run(self, asked: &mut Asked) -> Result<Ended> {
-        let (events, mut told) = mpsc::channel(EVENTS_QUEUE);
-        let (questions, mut asks) = mpsc::channel(1);
-        let progress = Arc::new(Progress::default());
+        let cancel = self.cancel.clone();
         let mut options = Options::from_terms(&self.terms);
         options.select = self.select;
-        let half = Half {
-            role: self.role,
-            planner: self.planner,
-            connection: self.connection,
-            asked: self.asked,
-            options,
-            confirm: Arc::new(AskClient(questions)),
-            history: self.history,
-            events,
-            progress: Arc::clone(&progress),
-            cancel: self.cancel.clone(),
+        let play = |audience: Audience| {
+            run_half(Half {
+                role: self.role,
+                planner: self.planner,
+                connection: self.connection,
+                asked: self.asked,
+                options,
+                confirm: audience.confirm,
+                history: self.history,
+                events: audience.events,
+                progress: audience.progress,
+                cancel: self.cancel,
+            })
         };
-        let playing = run_half(half);
-        tokio::pin!(playing);
-        let mut ticks = tokio::time::interval(FIGURES_EVERY);
-        let mut ended: Option<Report> = None;
-        loop {
-            tokio::select! {
-                biased;
-                event = told.recv() => match event {
-                    Some(event) => {
-                        if let Event::Plan(_) = event {
-                            // Whoever hears of the plan looks at the figures.
-                            asked.reply(Reply::Figures(progress.figures())).await?;
-                        }
-                        asked.reply(Reply::Event(event)).await?;
+        tell(asked, &cancel, play).await
+    }
+}
+
+/// Runs what `play` makes to its end, and tells the client all the while. Answers how it ended.
+///
+/// # Errors
+/// `Unreachable` if the client is gone: then `cancel` is called, and the session ends too.
+pub async fn tell<F>(
+    asked: &mut Asked,
+    cancel: &Cancel,
+    play: impl FnOnce(Audience) -> F,
+) -> Result<Ended>
+where
+    F: Future<Output = Report>,
+{
+    let (events, mut told) = mpsc::channel(EVENTS_QUEUE);
+    let (questions, mut asks) = mpsc::channel(1);
+    let progress = Arc::new(Progress::default());
+    let playing = play(Audience {
+        confirm: Arc::new(AskClient(questions)),
+        events,
+        progress: Arc::clone(&progress),
+    });
+    tokio::pin!(playing);
+    let mut ticks = tokio::time::interval(FIGURES_EVERY);
+    let mut ended: Option<Report> = None;
+    loop {
+        tokio::select! {
+            biased;
+            event = told.recv() => match event {
+                Some(event) => {
+                    if let Event::Plan(_) = event {
+                        // Whoever hears of the plan looks at the figures.
+                        asked.reply(Reply::Figures(progress.figures())).await?;
                     }
-                    // The session and all that tells of it is gone.
-                    None => break,
-                },
-                Some(question) = asks.recv() => ask(asked, question).await?,
-                report = &mut playing, if ended.is_none() => ended = Some(report),
-                _ = ticks.tick() => asked.reply(Reply::Figures(progress.figures())).await?,
-                gone = asked.requests.recv() => {
-                    // Nothing is due from the client but answers: it is gone, or breaks the protocol.
-                    self.cancel.cancel();
-                    return Err(match gone {
-                        Ok(Some(_)) => unexpected(),
-                        Ok(None) => hung_up(),
-                        Err(error) => error,
-                    });
+                    asked.reply(Reply::Event(event)).await?;
                 }
+                // The session and all that tells of it is gone.
+                None => break,
+            },
+            Some(question) = asks.recv() => ask(asked, question).await?,
+            report = &mut playing, if ended.is_none() => ended = Some(report),
+            _ = ticks.tick() => asked.reply(Reply::Figures(progress.figures())).await?,
+            gone = asked.requests.recv() => {
+                // Nothing is due from the client but answers: it is gone, or breaks the protocol.
+                cancel.cancel();
+                return Err(match gone {
+                    Ok(Some(_)) => unexpected(),
+                    Ok(None) => hung_up(),
+                    Err(error) => error,
+                });
             }
         }
-        asked.reply(Reply::Figures(progress.figures())).await?;
-        let report = ended.ok_or_else(|| crate::source::bug("a session without a report"))?;
-        let ended = Ended::of(&report);
-        asked.reply(Reply::Report(Box::new(report))).await?;
-        Ok(ended)
     }
+    asked.reply(Reply::Figures(progress.figures())).await?;
+    let report = ended.ok_or_else(|| crate::source::bug("a session without a report"))?;
+    let ended = Ended::of(&report);
+    asked.reply(Reply::Report(Box::new(report))).await?;
+    Ok(ended)
 }
 
 /// How a role of a daemon ended, for its own records.

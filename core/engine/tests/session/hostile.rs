@@ -301,6 +301,7 @@ async fn run(player: Arc<Player>, verb: Verb, here: &MemStore) -> Report {
             path: blit_contract::RelPath::ROOT,
         },
         top: Top::Contents,
+        token: None,
         rules: Rules::default(),
         lanes: LaneWishes::default(),
         role,

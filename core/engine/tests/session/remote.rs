@@ -287,6 +287,7 @@ impl Run {
                 path: self.at,
             },
             top: Top::Contents,
+            token: None,
             rules: Rules::default(),
             lanes: LaneWishes::default(),
             role,

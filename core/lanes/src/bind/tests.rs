@@ -1,6 +1,6 @@
 use super::*;
 use crate::Secret;
-use blit_contract::{Chunk, ErrorKind};
+use blit_contract::{Chunk, ErrorKind, Group};
 use bytes::Bytes;
 use std::collections::VecDeque;
 use tokio::net::UnixStream;
@@ -195,7 +195,7 @@ async fn halves() -> (Box<dyn SendStream>, Box<dyn RecvStream>) {
 async fn lend(half: &mut dyn SendStream, sent: &[u8], seen: &[u8]) {
     let mut lease = half.lease(sent.len() as u64).await.unwrap();
     assert_eq!(rustix::io::write(&lease.fd, sent).unwrap(), sent.len());
-    lease.witness.see(seen);
+    lease.witness.see(&Group::of(seen));
     half.settle(lease.witness).await.unwrap();
 }
 
@@ -210,7 +210,7 @@ async fn what_passes_under_a_lease_is_what_the_other_end_receives() {
     let mut lease = receiving.lease(3).await.unwrap().unwrap();
     let mut bytes = [0; 3];
     assert_eq!(rustix::io::read(&lease.fd, &mut bytes).unwrap(), 3);
-    lease.witness.see(&bytes);
+    lease.witness.see(&Group::of(&bytes));
     receiving.settle(lease.witness).await.unwrap();
     sending.finish().await.unwrap();
     assert!(receiving.recv(100).await.unwrap().is_none());
@@ -227,7 +227,7 @@ async fn bytes_that_changed_on_their_way_are_corrupt_and_the_lane_goes_on() {
     let mut lease = receiving.lease(3).await.unwrap().unwrap();
     let mut bytes = [0; 3];
     rustix::io::read(&lease.fd, &mut bytes).unwrap();
-    lease.witness.see(b"abX");
+    lease.witness.see(&Group::of(b"abX"));
     let error = receiving.settle(lease.witness).await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Corrupt);
 

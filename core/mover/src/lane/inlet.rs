@@ -7,7 +7,8 @@ use std::{
 };
 
 use blit_contract::{
-    ContentHasher, Cx, Error, ErrorKind, FdLease, History, KernelFile, Method, Result, Writer,
+    ContentHasher, Cx, Error, ErrorKind, FdLease, Group, History, KernelFile, Method, Result,
+    Writer,
 };
 use rustix::{
     event::PollFlags,
@@ -16,7 +17,7 @@ use rustix::{
 };
 
 use super::{
-    LOOK_BYTES, Placed, blocking, look,
+    LOOK_BYTES, Placed, Seen, blocking, look,
     socket::{lost, viewable, wait},
 };
 use crate::leads;
@@ -105,10 +106,20 @@ fn take(cx: &Cx, file: &dyn KernelFile, lease: FdLease, range: Range<u64>) -> Re
         failed = failed.or(placed.err());
         at += came as u64;
     }
+    let mut seen = Seen::default();
     if failed.is_none() {
-        failed = look_back(file, range, |bytes| witness.see(bytes)).err();
+        let looked = look_back(file, range, |bytes| {
+            let group = Group::of(bytes);
+            witness.see(&group);
+            seen.see(group, bytes);
+        });
+        failed = looked.err();
     }
-    Ok(Placed { witness, failed })
+    Ok(Placed {
+        witness,
+        seen,
+        failed,
+    })
 }
 
 /// Shows what was placed to `see`.

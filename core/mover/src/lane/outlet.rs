@@ -10,7 +10,8 @@ use std::{
 };
 
 use blit_contract::{
-    ContentHasher, Cx, Error, ErrorKind, FdLease, History, KernelFile, Method, Reader, Result,
+    ContentHasher, Cx, Error, ErrorKind, FdLease, GROUP_BYTES, Group, History, KernelFile, Method,
+    Reader, Result,
 };
 use rustix::{event::PollFlags, io::Errno, net::SendFlags};
 
@@ -82,30 +83,36 @@ fn send(
     } = lease;
     let mut at = range.start;
     let passed = file.view(range.clone()).and_then(|view| {
+        let within = |at: u64| (at - range.start) as usize;
+        let mut looked = range.start;
         while at < range.end {
             let step = at..range.end.min(at + CALL_BYTES);
-            let seen = |end: u64| (at - range.start) as usize..(end - range.start) as usize;
-            if is_refused.load(Ordering::Relaxed) {
-                let seen = seen(step.end);
-                at = step.end;
-                look(&*view, seen, |bytes| {
-                    witness.see(bytes);
-                    hasher.update(bytes);
-                    write_all(cx, fd.as_fd(), bytes)
-                })?;
-                continue;
-            }
-            let Some(end) = send_step(cx, file.fd(), fd.as_fd(), step)? else {
-                is_refused.store(true, Ordering::Relaxed);
-                continue;
+            let sent = match is_refused.load(Ordering::Relaxed) {
+                true => None,
+                false => send_step(cx, file.fd(), fd.as_fd(), step.clone())?,
             };
-            let seen = seen(end);
-            at = end;
-            look(&*view, seen, |bytes| {
-                witness.see(bytes);
-                hasher.update(bytes);
+            at = match sent {
+                Some(end) => end,
+                None => {
+                    is_refused.store(true, Ordering::Relaxed);
+                    let bytes = within(step.start)..within(step.end);
+                    look(&*view, bytes, |bytes| write_all(cx, fd.as_fd(), bytes))?;
+                    step.end
+                }
+            };
+            // What has gone may end within a group.
+            let begun = match at < range.end {
+                true => within(at) % GROUP_BYTES,
+                false => 0,
+            };
+            let end = at - begun as u64;
+            look(&*view, within(looked)..within(end), |bytes| {
+                let group = Group::of(bytes);
+                witness.see(&group);
+                hasher.update_with(&group, bytes);
                 Ok(())
             })?;
+            looked = end;
         }
         Ok(())
     });

@@ -161,6 +161,9 @@ async fn a_file_passes_from_kernel_to_kernel_and_both_sides_see_the_same() {
     assert!(left.witness.digest().is_some());
     assert_eq!(left.witness.digest(), placed.witness.digest());
     assert_eq!(left.hasher.finish(), ContentHasher::digest(&content()));
+    let mut hasher = ContentHasher::default();
+    assert!(placed.seen.tell(&mut hasher));
+    assert_eq!(hasher.finish(), ContentHasher::digest(&content()));
     let inlet = Inlet::of(&to, &NoHistory, SIZE).await.unwrap().unwrap();
     let seen = inlet.look(0..SIZE, ContentHasher::default()).await.unwrap();
     assert_eq!(seen.finish(), ContentHasher::digest(&content()));

@@ -36,7 +36,12 @@ pub(super) const FRAME: &[Limit] = &[
 ];
 
 /// Of a request.
-pub(super) const REQUEST: &[Limit] = &[(&[1, 5], NAMES_MAX), (&[5, 2], LISTING_ENTRIES_MAX)];
+pub(super) const REQUEST: &[Limit] = &[
+    (&[1, 5], NAMES_MAX),
+    (&[5, 2], LISTING_ENTRIES_MAX),
+    (&[9, 1, 5], NAMES_MAX),
+    (&[10, 1, 5], NAMES_MAX),
+];
 
 /// Of a reply.
 pub(super) const REPLY: &[Limit] = &[

@@ -3,9 +3,9 @@
 use blit_contract::{Endpoint, Offer, SecurityClass, SessionGrant, TransportCaps};
 use bytes::Bytes;
 
-use super::{BadMessage, Decoded, at_most, at_place, place_of};
+use super::{BadMessage, Decoded, at_most, at_place, place_of, words::word};
 use crate::{
-    LaneWishes,
+    LaneWishes, LanesUsed,
     limits::{OFFERS_MAX, TEXT_BYTES_MAX},
     proto,
 };
@@ -74,6 +74,22 @@ pub(super) fn to_grant(accepted: proto::SessionAccepted) -> Decoded<SessionGrant
     })
 }
 
+pub(super) fn used(used: LanesUsed) -> proto::LanesUsed {
+    proto::LanesUsed {
+        transport: used.transport.to_owned(),
+        security: place_of(CLASSES, &used.security),
+        lanes: used.lanes,
+    }
+}
+
+pub(super) fn to_used(used: proto::LanesUsed) -> Decoded<LanesUsed> {
+    Ok(LanesUsed {
+        transport: word(&used.transport),
+        security: at_place(CLASSES, used.security, "a security class")?,
+        lanes: used.lanes,
+    })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -100,6 +116,22 @@ mod tests {
         let classes =
             |it: &SessionGrant| it.offers.iter().map(|it| it.security).collect::<Vec<_>>();
         assert_eq!(classes(&back), classes(&granted));
+    }
+
+    #[test]
+    fn lanes_that_were_used_come_out_as_they_went_in() {
+        for transport in ["grpc", "tcp", "unix"] {
+            for security in CLASSES {
+                let told = LanesUsed {
+                    transport,
+                    security: *security,
+                    lanes: 4,
+                };
+                assert_eq!(to_used(used(told)), Ok(told));
+            }
+        }
+        let nowhere = proto::LanesUsed::default();
+        assert!(to_used(nowhere).is_err());
     }
 
     #[test]

@@ -7,7 +7,7 @@ use blit_contract::{DeletionPlan, EndState, LossClass};
 use super::{
     BadMessage, Decoded, at_most, at_place,
     event::{METHODS, problem, to_problem},
-    needed,
+    lanes, needed,
     nouns::{fault, to_error},
     place_of,
 };
@@ -48,6 +48,7 @@ pub(super) fn report(report: &Report) -> proto::Report {
         root_created: report.root_created,
         changed_anything: report.changed_anything,
         stop: report.stop.as_ref().and_then(stop),
+        lanes: report.lanes.map(lanes::used),
     }
 }
 
@@ -87,6 +88,7 @@ pub(super) fn to_report(ended: proto::Report) -> Decoded<Report> {
     report.root_created = ended.root_created;
     report.changed_anything = ended.changed_anything;
     report.stop = ended.stop.map(to_stop).transpose()?;
+    report.lanes = ended.lanes.map(lanes::to_used).transpose()?;
     Ok(report)
 }
 

@@ -5,7 +5,7 @@ use bytes::Bytes;
 use prost::Message as _;
 
 use super::{
-    BadMessage, Decoded, at_most, at_place, counts, event, lanes, message, needed,
+    BadMessage, Decoded, at_most, at_place, counts, delegated, event, lanes, message, needed,
     nouns::{entry, fault, name, path, time, to_entry, to_error, to_name, to_path, to_time},
     place_of, report,
     rules::{rules, to_rules},
@@ -83,6 +83,7 @@ fn request_body(request: &Request) -> request::Body {
             one_file_system: *one_file_system,
             rules: rules(wanted),
         }),
+        Request::Pull(pull) => Body::Pull(delegated::pull(pull)),
         Request::Session(session) => Body::Session(session_request(session)),
         Request::Stat(at) => Body::Stat(proto::StatRequest {
             place: Some(place(at)),
@@ -91,6 +92,7 @@ fn request_body(request: &Request) -> request::Body {
         Request::Sync(at) => Body::Sync(proto::SyncRequest {
             place: Some(place(at)),
         }),
+        Request::Token(wish) => Body::Token(delegated::token(wish)),
         Request::Usage(at) => Body::Usage(proto::UsageRequest {
             place: Some(place(at)),
         }),
@@ -111,22 +113,24 @@ fn to_request(body: request::Body) -> Decoded<Request> {
             one_file_system: list.one_file_system,
             rules: to_rules(list.rules)?,
         },
+        Body::Pull(pull) => Request::Pull(Box::new(delegated::to_pull(pull)?)),
         Body::Session(session) => Request::Session(Box::new(to_session_request(session)?)),
         Body::Stat(stat) => Request::Stat(to_place(stat.place)?),
         Body::Status(_) => Request::Status,
         Body::Sync(sync) => Request::Sync(to_place(sync.place)?),
+        Body::Token(wish) => Request::Token(Box::new(delegated::to_token(wish)?)),
         Body::Usage(usage) => Request::Usage(to_place(usage.place)?),
     })
 }
 
-fn place(at: &Place) -> proto::Place {
+pub(super) fn place(at: &Place) -> proto::Place {
     proto::Place {
         module: at.module.clone(),
         path: Some(path(&at.path)),
     }
 }
 
-fn to_place(at: Option<proto::Place>) -> Decoded<Place> {
+pub(super) fn to_place(at: Option<proto::Place>) -> Decoded<Place> {
     let at = needed(at, "the place")?;
     at_most(at.module.len(), PLACE_BYTES_MAX, "the name of a module")?;
     Ok(Place {
@@ -135,7 +139,7 @@ fn to_place(at: Option<proto::Place>) -> Decoded<Place> {
     })
 }
 
-fn session_request(session: &SessionRequest) -> proto::SessionRequest {
+pub(super) fn session_request(session: &SessionRequest) -> proto::SessionRequest {
     let role = match session.role {
         Role::Source => proto::Role::Source,
         Role::Target => proto::Role::Target,
@@ -153,6 +157,7 @@ fn session_request(session: &SessionRequest) -> proto::SessionRequest {
         lanes: Some(lanes::wishes(session.lanes)),
         rules: rules(&session.rules),
         relayed: session.is_relayed,
+        token: session.token.clone().unwrap_or_default(),
     }
 }
 
@@ -163,7 +168,7 @@ fn top_name(top: &TopName) -> proto::TopName {
     }
 }
 
-fn to_session_request(session: proto::SessionRequest) -> Decoded<SessionRequest> {
+pub(super) fn to_session_request(session: proto::SessionRequest) -> Decoded<SessionRequest> {
     let role = match session.role() {
         proto::Role::Source => Role::Source,
         proto::Role::Target => Role::Target,
@@ -188,6 +193,7 @@ fn to_session_request(session: proto::SessionRequest) -> Decoded<SessionRequest>
         is_relayed: session.relayed,
         lanes: lanes::to_wishes(session.lanes.unwrap_or_default())?,
         rules: to_rules(session.rules)?,
+        token: delegated::to_text(session.token)?,
     })
 }
 
@@ -281,6 +287,7 @@ fn reply_body(reply: &Reply) -> reply::Body {
         Reply::Report(ended) => Body::Report(report::report(ended)),
         Reply::Session(grant) => Body::Session(lanes::grant(grant)),
         Reply::Status(said) => Body::Status(status(said)),
+        Reply::Token(text) => Body::Token(proto::Token { text: text.clone() }),
         Reply::Usage(usage) => Body::Usage(proto::Usage {
             total_bytes: usage.total_bytes,
             free_bytes: usage.free_bytes,
@@ -317,6 +324,7 @@ fn to_reply(body: reply::Body) -> Decoded<Reply> {
         Body::Report(ended) => Reply::Report(Box::new(report::to_report(ended)?)),
         Body::Session(accepted) => Reply::Session(lanes::to_grant(accepted)?),
         Body::Status(said) => Reply::Status(to_status(said)?),
+        Body::Token(token) => Reply::Token(needed(delegated::to_text(token.text)?, "the token")?),
         Body::Usage(usage) => Reply::Usage(Usage::new(
             (usage.total_bytes, usage.free_bytes),
             (usage.total_entries, usage.free_entries),

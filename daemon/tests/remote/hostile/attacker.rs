@@ -230,6 +230,7 @@ fn request(role: Role, verb: Verb, at: &Path) -> Request {
     let names = names.map(|name| blit_contract::Name::new(name.as_bytes()).unwrap());
     Request::Session(Box::new(SessionRequest {
         is_relayed: false,
+        token: None,
         place: Place {
             module: "m".to_owned(),
             path: names.collect::<RelPath>(),

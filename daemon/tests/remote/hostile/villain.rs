@@ -11,8 +11,8 @@ use async_trait::async_trait;
 use blit_conform::{Ran, Scratch};
 use blit_contract::{ErrorKind, Stream};
 use blit_control::{
-    Admission, Arrivals, Identity, Invitations, KnownPeer, LaneOpening, LaneSocket, Peers, Server,
-    VerifiedPeer,
+    Admission, Arrivals, Health, Identity, Invitations, KnownPeer, LaneOpening, LaneSocket, Peers,
+    Server, VerifiedPeer,
 };
 use blit_wire::{Message, Request, Role, SessionRequest};
 use parking_lot::Mutex;
@@ -130,6 +130,10 @@ impl Arrivals for Plays {
     fn knock(&self, _peer: &VerifiedPeer, _name: &str) {}
 
     fn refused(&self, _peer: &VerifiedPeer, _wish: &'static str) {}
+
+    fn health(&self, _peer: &VerifiedPeer, _service: &str) -> Health {
+        Health::Unknown
+    }
 
     async fn request(&self, peer: VerifiedPeer, stream: Stream) {
         let mut asking = Ends::of(stream);

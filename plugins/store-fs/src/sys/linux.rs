@@ -3,6 +3,7 @@
 mod closing;
 pub(super) mod faults;
 mod file;
+mod heap;
 #[expect(
     unsafe_code,
     reason = "memory that is a file is not memory to the compiler"
@@ -36,7 +37,7 @@ use rustix::{
 
 pub(crate) use closing::Closing;
 pub(crate) use file::{File, in_kernel};
-pub use process::raise_open_files_limit;
+pub use process::prepare_process;
 pub(crate) use process::{has_group, is_privileged, open_files_limit, own_ids, umask};
 
 use self::{

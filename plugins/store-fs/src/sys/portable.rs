@@ -496,5 +496,5 @@ pub(crate) fn open_files_limit() -> usize {
     256
 }
 
-/// The standard library cannot raise it.
-pub fn raise_open_files_limit() {}
+/// The standard library can change nothing about it.
+pub fn prepare_process() {}

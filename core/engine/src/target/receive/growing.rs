@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 use blit_contract::{ContentHasher, Diff, Error, ErrorKind, Method, NoHistory, Result, Staged};
-use blit_mover::{Inlet, Step, Transform};
+use blit_mover::{Inlet, Seen, Step, Transform};
 use blit_wire::FileSeal;
 use bytes::Bytes;
 
@@ -97,7 +97,7 @@ impl Growing<'_> {
             self.site.session.cx.check()?;
             match pieces.next().await? {
                 Piece::Data(offset, content) => self.data(offset, content).await?,
-                Piece::Placed(range) => self.placed(range).await?,
+                Piece::Placed(range, seen) => self.placed(range, &seen).await?,
                 Piece::Same(range) => self.same(range).await?,
                 Piece::End(end) => {
                     let seal = end?;
@@ -120,8 +120,8 @@ impl Growing<'_> {
         Ok(())
     }
 
-    /// Looks at what the lane has placed.
-    async fn placed(&mut self, range: Range<u64>) -> Result<()> {
+    /// Takes what the lane has placed; looks at it where what was seen on the way does not fit.
+    async fn placed(&mut self, range: Range<u64>, seen: &Seen) -> Result<()> {
         let bytes = range.end - range.start;
         let session = &self.site.session;
         session.pace.pass(&session.cx, bytes).await?;
@@ -129,8 +129,10 @@ impl Growing<'_> {
         let Some(inlet) = &self.inlet else {
             return Err(crate::source::bug("data is placed nowhere"));
         };
-        let hasher = std::mem::take(&mut self.hasher);
-        self.hasher = inlet.look(range.clone(), hasher).await?;
+        if !seen.tell(&mut self.hasher) {
+            let hasher = std::mem::take(&mut self.hasher);
+            self.hasher = inlet.look(range.clone(), hasher).await?;
+        }
         self.at = range.end;
         self.placed += bytes;
         session.progress.done_bytes.add(bytes);

@@ -58,13 +58,19 @@ pub(crate) fn open_files_limit() -> usize {
 /// Room for the descriptors of a few batches of staged files.
 const DESCRIPTORS_ROOM: i32 = 16_384;
 
-/// Raises the soft limit of open files to the hard one: each staged file holds a descriptor. For
-/// binaries, before they start a thread or open a store.
+/// Gives the store what it needs of the process. For binaries, once, before they start a thread or open a
+/// store.
+pub fn prepare_process() {
+    raise_open_files_limit();
+    super::heap::keep_small();
+}
+
+/// Raises the soft limit of open files to the hard one: each staged file holds a descriptor.
 ///
 /// The kernel's table of descriptors is made large at once: to enlarge it later, it stops every thread
 /// that opens a file for some 10 ms, and does so at each doubling (`expand_fdtable` waits for a grace
 /// period if the process has threads).
-pub fn raise_open_files_limit() {
+fn raise_open_files_limit() {
     let mut limit = rustix::process::getrlimit(Resource::Nofile);
     limit.current = limit.maximum;
     // Refused: then batches are smaller.

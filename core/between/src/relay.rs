@@ -6,74 +6,31 @@
 
 use std::{collections::VecDeque, sync::Arc, time::Duration};
 
+use blit_channel as channel;
 use blit_clock::{Pace, SystemClock};
 use blit_contract::{
-    Cancel, Chunk, Connection, Cx, Error, ErrorKind, Event, Peer, RecvStream, Result, SendStream,
-    Side, Stream, StreamKind,
+    Chunk, Connection, Cx, Error, ErrorKind, RecvStream, Result, SendStream, Side, Stream,
+    StreamKind,
 };
+use blit_engine::{Asking, Listener, REPORT_WAIT, Told, stopped};
 use blit_wire::{
-    Figures, FrameBuffer, LANES_MAX, LaneWishes, Message, Place, Reply, Report, Request, Role,
-    Rules, SessionRequest, Stop, Top,
+    FrameBuffer, LANES_MAX, Message, Reply, Report, Request, Role, SessionRequest, Stop,
 };
-use tokio::sync::mpsc;
 
-use super::{
-    client::{Listener, REPORT_WAIT, stopped},
-    request::{Asking, unexpected},
-};
-use blit_channel as channel;
-
-use crate::{Confirm, Options, Progress, progress::Told};
+use crate::{Between, cancelled, unexpected};
 
 /// How much is passed on at a time.
 const PIECE_BYTES_MAX: usize = 1 << 20;
 
-/// How often somebody's wish to stop is looked at.
-const CANCEL_POLL: Duration = Duration::from_millis(50);
-
-/// One of the two machines.
-#[derive(Debug)]
-pub struct RelayEnd {
-    /// Its daemon.
-    pub peer: Arc<dyn Peer>,
-    /// The directory there.
-    pub place: Place,
-    /// How the lanes to it should be.
-    pub lanes: LaneWishes,
-}
-
-/// A session between two daemons.
-pub struct RelayJob {
-    /// Where the tree is.
-    pub source: RelayEnd,
-    /// Which entries of that directory.
-    pub top: Top,
-    /// Where it goes.
-    pub target: RelayEnd,
-    /// Which entries take part.
-    pub rules: Rules,
-    /// How to behave.
-    pub options: Options,
-    /// Who is asked before a mirror deletes.
-    pub confirm: Arc<dyn Confirm>,
-    /// Where events of both sides go.
-    pub events: mpsc::Sender<Event>,
-    /// Figures of both sides.
-    pub progress: Arc<Progress>,
-    /// Ends the session soon.
-    pub cancel: Cancel,
-}
-
-/// Runs the session to its end, like [`crate::run`]: what stopped it early is in the report, which tells of both
-/// sides.
-pub async fn run_relay(job: RelayJob) -> Report {
+/// Runs the session to its end: what stopped it early is in the report, which tells of both sides.
+pub(crate) async fn run(job: &Between) -> Report {
     let cx = Cx::new(job.cancel.child());
-    let begun = begin(&job, &cx, Role::Source).await;
+    let begun = begin(job, &cx, Role::Source).await;
     let (source, from) = match begun {
         Ok(begun) => begun,
         Err(error) => return stopped(Side::Source, error),
     };
-    let (target, to) = match begin(&job, &cx, Role::Target).await {
+    let (target, to) = match begin(job, &cx, Role::Target).await {
         Ok(begun) => begun,
         Err(error) => return stopped(Side::Target, error),
     };
@@ -82,14 +39,12 @@ pub async fn run_relay(job: RelayJob) -> Report {
         cx: cx.clone(),
         pace,
     };
+    let hear = |asking, told| Listener::new(asking, job.audience.clone(), told);
+    let reading = hear(source, Told::Source);
+    let writing = hear(target, Told::Target { scans: true });
     let mut report = tokio::select! {
-        report = both(listener(&job, source, Told::Source), listener(&job, target, Told::Target { scans: true }), wire.pass(&*from, &*to)) => report,
-        () = cancelled(&job.cancel) => {
-            let mut report = Report::default();
-            // Nobody is asked any more what was done.
-            report.changed_anything = !job.options.is_read_only();
-            report
-        }
+        report = both(reading, writing, wire.pass(&*from, &*to)) => report,
+        () = cancelled(&job.cancel) => job.abandoned(),
     };
     if job.cancel.is_cancelled() && report.stop.as_ref().is_none_or(Stop::is_lost_peer) {
         report.stop = Some(Stop::Cancelled);
@@ -99,42 +54,20 @@ pub async fn run_relay(job: RelayJob) -> Report {
     report
 }
 
-async fn begin(job: &RelayJob, cx: &Cx, role: Role) -> Result<(Asking, Box<dyn Connection>)> {
-    let (end, is_relayed) = match role {
-        Role::Source => (&job.source, false),
-        Role::Target => (&job.target, true),
+async fn begin(job: &Between, cx: &Cx, role: Role) -> Result<(Asking, Box<dyn Connection>)> {
+    let (end, request) = match role {
+        Role::Source => (&job.source, job.at_source()),
+        Role::Target => (&job.target, job.at_target()),
     };
     let request = SessionRequest {
-        place: end.place.clone(),
-        role,
-        terms: job.options.terms(),
-        top: job.top.clone(),
-        is_relayed,
         lanes: end.lanes,
-        rules: job.rules.clone(),
+        ..request
     };
     let request = Request::Session(Box::new(request));
     let mut asking = Asking::ask(cx, &*end.peer, request).await?;
     match asking.next().await? {
         Reply::Session(grant) => Ok((asking, end.peer.session(cx, &grant).await?)),
         _ => Err(unexpected()),
-    }
-}
-
-fn listener(job: &RelayJob, asking: Asking, of: Told) -> Listener {
-    Listener {
-        asking,
-        confirm: Arc::clone(&job.confirm),
-        events: job.events.clone(),
-        progress: Arc::clone(&job.progress),
-        of,
-        figures: Figures::default(),
-    }
-}
-
-async fn cancelled(cancel: &Cancel) {
-    while !cancel.is_cancelled() {
-        tokio::time::sleep(CANCEL_POLL).await;
     }
 }
 
