@@ -3,7 +3,7 @@
 //! Read it in the order of a run: `args` and `config` say what is wanted, `modules` opens what is
 //! exported, `listen` starts and looks after what runs, `doors` binds, `gate` takes what arrives, `serve`
 //! decides who may do what and lets the engine do it, `record` writes it down, `manage` does what the
-//! administrator asks for. `stdio` is all of it for one client that comes through ssh.
+//! administrator asks for, and `jobs` runs what is handed over to it. `stdio` is all of it for one client that comes through ssh.
 
 #![deny(missing_docs)]
 
@@ -20,6 +20,7 @@ mod doors;
 mod failure;
 mod gate;
 mod health;
+mod jobs;
 mod lanes;
 mod listen;
 mod manage;

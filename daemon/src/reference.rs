@@ -49,7 +49,7 @@ pub fn page() -> String {
     let none = Map::new();
     let sections = schema["properties"].as_object().unwrap_or(&none);
     // The order of the file: what every daemon has first.
-    let order = ["daemon", "access", "module", "audit", "log"];
+    let order = ["daemon", "access", "module", "audit", "history", "log"];
     for name in order {
         let Some(section) = sections.get(name) else {
             continue;

@@ -83,6 +83,18 @@ const LAYERS: &[Layer] = &[
     ),
     layer("core/admin", &["core/config", "core/control"]),
     layer(
+        "core/jobs",
+        &[
+            "core/config",
+            "core/contract",
+            "core/control",
+            "core/engine",
+            "core/events",
+            "core/registry",
+            "core/wire",
+        ],
+    ),
+    layer(
         "plugins/bundled",
         &[
             "core/contract",

@@ -15,7 +15,7 @@ mod state;
 use std::path::PathBuf;
 
 pub use audit::{AuditArgs, audit};
-pub use daemon::{invite, status};
+pub use daemon::{invite, reach, status};
 pub use remote::{RemoteArgs, pair_by_id, remote};
 pub use state::{IdentityArgs, StateArgs, identity, state};
 

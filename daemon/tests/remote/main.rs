@@ -21,6 +21,7 @@ mod floods;
 mod gate;
 mod handed;
 mod hostile;
+mod jobs;
 mod kernel;
 mod kills;
 mod lanes;
