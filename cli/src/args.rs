@@ -19,7 +19,7 @@ pub(crate) use listing::{DfArgs, DuArgs, FindArgs, LsArgs, RmArgs, Rows, SortKey
 pub(crate) use select::{Limits, Patterns};
 pub(crate) use tools::{
     CompletionsArgs, ConfigArgs, ConfigVerb, DiagnosticsArgs, DiagnosticsVerb, DoctorArgs,
-    HelpArgs, ListArgs, PairArgs, PerfArgs, StatusArgs,
+    HelpArgs, JobsArgs, JobsVerb, ListArgs, PairArgs, PerfArgs, StatusArgs,
 };
 pub(crate) use transfer::{
     CheckArgs, CopyArgs, DurabilityWord, Existing, MirrorArgs, MoveArgs, PreserveWord, Reading,
@@ -89,6 +89,8 @@ pub(crate) enum Verb {
     Config(ConfigArgs),
     /// Show how this machine's daemon goes, or what a paired machine says of itself
     Status(StatusArgs),
+    /// Show, follow and stop what --detach handed to this machine's daemon
+    Jobs(JobsArgs),
     /// Check this machine, a path, or the way to another machine
     Doctor(DoctorArgs),
     /// Print the completion script of a shell

@@ -11,6 +11,7 @@ mod doctor;
 mod du;
 mod find;
 mod help;
+pub(crate) mod jobs;
 mod list;
 mod ls;
 mod mirror;
@@ -46,6 +47,7 @@ pub(crate) async fn run(app: &App, verb: Verb, global: &Global) -> Result<Exit> 
         Verb::Du(args) => du::run(app, args).await,
         Verb::Find(args) => find::run(app, args).await,
         Verb::Help(args) => help::run(app, &args),
+        Verb::Jobs(args) => jobs::run(app, args).await,
         Verb::List(args) => list::run(app, args).await,
         Verb::Ls(args) => ls::run(app, args).await,
         Verb::Mirror(args) => mirror::run(app, args).await,
@@ -92,7 +94,7 @@ blit moves trees of files: exactly, safely and fast.
   blit mirror photos /backup           /backup/photos becomes equal; asks before it deletes
   blit check photos /backup/photos     compares; exit 4 when different
 
-Also: move ls find du df rm config doctor completions diagnostics
+Also: move ls find du df rm jobs config doctor completions diagnostics
 
   blit help             all verbs and flags
   blit help paths       what a slash at the end means

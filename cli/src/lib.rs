@@ -14,7 +14,6 @@ mod commands;
 mod complete;
 mod errors;
 mod filter;
-mod job_id;
 mod listing;
 mod log;
 mod panics;

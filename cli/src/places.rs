@@ -8,18 +8,20 @@ use std::{
 };
 
 use blit_config::{Endpoint, EndpointParser};
-use blit_contract::{Cx, Entry, Name, Peer, RelPath, Side, Store};
+use blit_contract::{Cx, Entry, Name, Peer, RelPath, Store};
 use blit_engine::RemoteStore;
 use blit_reach::RemotePlace;
-use blit_registry::{Registry, StoreConfig};
+use blit_registry::Registry;
 use blit_wire::Rules;
 
 use crate::{
     app::App,
-    errors::{Slug, UserError, from_registry},
+    errors::{Slug, UserError},
     peers,
     ui::shown,
 };
+
+pub(crate) use blit_jobs::open;
 
 /// A place, on this machine or another.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -106,18 +108,6 @@ fn unavailable(shown: &str) -> UserError {
     )
     .unchanged()
     .next("for a local name with a colon write ./NAME")
-}
-
-/// Opens the directory at `path` as a store.
-pub(crate) fn open(
-    registry: &Registry,
-    side: Side,
-    path: &Path,
-    configure: impl FnOnce(StoreConfig) -> StoreConfig,
-) -> Result<Arc<dyn Store>, UserError> {
-    let config = configure(StoreConfig::new(path));
-    let opened = registry.store("file", &config);
-    opened.map_err(|error| from_registry(side, &shown(path.as_os_str()), error).unchanged())
 }
 
 /// What is at a place of another machine.

@@ -2,11 +2,11 @@
 
 mod ask;
 mod backup;
+mod detach;
 mod hint;
 mod legs;
 mod listen;
 mod options;
-mod outcome;
 mod remote;
 mod stop;
 mod summary;
@@ -14,16 +14,16 @@ mod summary;
 use std::{ffi::OsString, path::PathBuf, sync::Arc};
 
 use blit_bundled::Lanes;
-use blit_contract::{Connection, Cx, Hints, RelPath, Side, Store};
+use blit_contract::{Cx, RelPath, Side, Store};
 use blit_engine::{Job, Source, Target, Top, Verb};
-use blit_registry::PluginConfig;
+use blit_jobs::Outcome;
 use blit_wire::{Anchor, PathList, Rules};
 use futures_util::StreamExt;
 
 use crate::{
     app::App,
     args::{Existing, Limits, Patterns, Reading, Writing},
-    errors::{Result, Slug, UserError, from_contract, from_registry},
+    errors::{Result, Slug, UserError},
     events::{self, Event, PathField},
     exit::Exit,
     filter,
@@ -32,7 +32,8 @@ use crate::{
 
 use legs::Leg;
 use listen::Listener;
-use outcome::Outcome;
+
+pub(crate) use blit_jobs::verb_word;
 
 /// What the user asked for.
 #[derive(Debug)]
@@ -89,6 +90,9 @@ pub(crate) async fn run(app: &App, request: Request) -> Result<Exit> {
         return Err(UserError::new(Slug::PathHint, "stopped before the start")
             .unchanged()
             .into());
+    }
+    if trip.request.writing.detach {
+        return detach::hand_over(app, &trip).await;
     }
     app.ui.tell(Event::Start(trip.start()));
     let outcome = trip.go(app).await?;
@@ -212,7 +216,8 @@ impl Trip {
         }
         options.select = filter::compile(rules)?;
         let planner = app.planner()?;
-        let connections = connect(app).await?;
+        let cx = Cx::new(app.stop.cancel.clone());
+        let connections = blit_jobs::connect(&app.registry, &cx).await?;
         let source = Source {
             store: source,
             top: leg.top.clone(),
@@ -274,46 +279,5 @@ async fn check_list(app: &App, list: &PathList, source: &dyn Store, top: &Top) -
         )
         .unchanged()
         .into()),
-    }
-}
-
-/// The two ends of a connection inside this process.
-async fn connect(app: &App) -> Result<(Box<dyn Connection>, Box<dyn Connection>)> {
-    const SCHEME: &str = "mem";
-    let fail = |error: blit_contract::Error| from_contract(Side::Target, "the session", &error);
-    let transport = app
-        .registry
-        .transport(SCHEME, &PluginConfig::new())
-        .map_err(|error| from_registry(Side::Target, "the session", error))?;
-    let cx = Cx::new(app.stop.cancel.clone());
-    let endpoint = blit_contract::Endpoint::new(SCHEME, format!("session-{}", std::process::id()));
-    let offers = transport
-        .offers(&cx, &endpoint, &Hints::default())
-        .await
-        .map_err(fail)?;
-    let offer = offers.first().ok_or_else(|| {
-        UserError::new(
-            Slug::PluginFailed,
-            "the transport inside this process offers nothing",
-        )
-    })?;
-    let mut listener = transport.listen(&cx, offer).await.map_err(fail)?;
-    let (ours, theirs) = tokio::join!(transport.connect(&cx, offer), listener.accept(&cx));
-    let theirs = theirs.map_err(fail)?.ok_or_else(|| {
-        UserError::new(
-            Slug::PluginFailed,
-            "the transport inside this process closed at once",
-        )
-    })?;
-    Ok((ours.map_err(fail)?, theirs))
-}
-
-/// The verb as it is typed.
-pub(crate) fn verb_word(verb: Verb) -> &'static str {
-    match verb {
-        Verb::Check => "check",
-        Verb::Copy => "copy",
-        Verb::Mirror => "mirror",
-        Verb::Move => "move",
     }
 }

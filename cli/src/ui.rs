@@ -11,7 +11,6 @@ use std::{
 };
 
 use blit_config::ColorWhen;
-use blit_contract::Escaped;
 use indicatif::ProgressBar;
 use parking_lot::Mutex;
 
@@ -20,8 +19,9 @@ use crate::{
     ask,
     errors::{OutputClosed, Result, Slug, UserError},
     events::{Event, Failure, Line, Note, VERSION},
-    job_id,
 };
+
+pub(crate) use blit_jobs::{shown, timestamp};
 
 /// How much is said.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -94,7 +94,7 @@ impl Ui {
                 next_seq: 0,
                 failure: None,
             }),
-            job: job_id::new(jiff::Timestamp::now()),
+            job: blit_jobs::new_id(jiff::Timestamp::now()),
             row: Mutex::new(None),
             is_asking: AtomicBool::new(false),
             is_closed: AtomicBool::new(false),
@@ -300,14 +300,4 @@ fn note(slug: Slug, message: &str) -> Note {
         message: message.to_owned(),
         path: None,
     }
-}
-
-/// A path as people see it: nothing in it can steer a terminal.
-pub(crate) fn shown(path: &std::ffi::OsStr) -> String {
-    Escaped(path.as_encoded_bytes()).to_string()
-}
-
-/// RFC 3339 in UTC with milliseconds.
-pub(crate) fn timestamp(at: jiff::Timestamp) -> String {
-    format!("{at:.3}")
 }

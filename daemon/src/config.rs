@@ -9,6 +9,7 @@ use std::{
 };
 
 use blit_config::{ConfigError, Layers, Origin, Paths, Row, Size};
+use blit_jobs::Keep;
 use blit_wire::Access;
 
 use crate::{
@@ -42,6 +43,7 @@ pub(crate) struct Config {
     pub(crate) audit_keep: Duration,
     pub(crate) audit_size: Size,
     pub(crate) audit_names: AuditNames,
+    pub(crate) history: Keep,
     pub(crate) log: LogLevel,
     pub(crate) modules: Vec<ModuleConfig>,
 }
@@ -163,6 +165,11 @@ impl Sources {
             audit_keep: settings.audit.keep.duration,
             audit_size: settings.audit.max_size,
             audit_names: settings.audit.names,
+            history: Keep {
+                age: settings.history.keep.duration,
+                bytes: settings.history.max_size.bytes,
+                ..Keep::default()
+            },
             log: settings.log.level,
             modules: modules(layers.rows("module")?, &self.args.modules)?,
         })

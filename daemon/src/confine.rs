@@ -55,8 +55,32 @@ impl Confinement {
 
     /// Threads for this module; none, if the kernel has no means.
     pub(crate) fn domain(&self, module: &ModuleConfig) -> Result<Option<Domain>, Unconfined> {
+        self.domain_of(&self.reach(module))
+    }
+
+    /// Threads that read one directory, or change it too, and change another, which need not be there: then
+    /// the nearest one above it that is. None, if the kernel has no means.
+    pub(crate) fn between(
+        &self,
+        (source, changes_source): (&Path, bool),
+        target: &Path,
+    ) -> Result<Option<Domain>, Unconfined> {
+        let mut reach = Reach {
+            read: READ.map(PathBuf::from).into(),
+            write: vec![spool_of(&self.state)],
+        };
+        match changes_source {
+            true => reach.write.push(source.to_owned()),
+            false => reach.read.push(source.to_owned()),
+        }
+        let there = target.ancestors().find(|path| path.exists());
+        reach.write.extend(there.map(Path::to_owned));
+        self.domain_of(&reach)
+    }
+
+    fn domain_of(&self, reach: &Reach) -> Result<Option<Domain>, Unconfined> {
         match self.files {
-            Ok(()) => Domain::new(&self.reach(module)).map(Some),
+            Ok(()) => Domain::new(reach).map(Some),
             Err(_) => Ok(None),
         }
     }
@@ -104,6 +128,43 @@ mod tests {
         let config = Sources::of_this_process(args).load().unwrap();
         let disks = std::sync::Arc::new(Disks::load(&state).unwrap());
         modules::open(&config.modules, &disks, &Plugins::load().unwrap()).unwrap()
+    }
+
+    #[tokio::test]
+    async fn threads_of_a_job_reach_its_source_and_its_target_and_nothing_else() {
+        let folder = tempfile::tempdir().unwrap();
+        let at = |path: &str| folder.path().join(path);
+        for name in ["source", "kept", "state/spool"] {
+            fs::create_dir_all(at(name)).unwrap();
+            fs::write(at(name).join("f"), name).unwrap();
+        }
+        let confinement = Confinement {
+            calls: Ok(()),
+            files: can_confine(),
+            state: at("state"),
+        };
+        for moves in [false, true] {
+            fs::create_dir_all(at("new")).unwrap();
+            let target = at("new/deep/down");
+            let domain = confinement.between((&at("source"), moves), &target);
+            let Some(domain) = domain.unwrap() else {
+                let why = confinement.files.unwrap_err();
+                return tracing::error!(%why, "NOT SHOWN");
+            };
+            let (source, hidden) = (at("source"), [at("kept/f"), at("state/f")]);
+            let tried = async move {
+                fs::read(source.join("f")).unwrap();
+                assert_eq!(fs::write(source.join("g"), "").is_ok(), moves);
+                fs::create_dir_all(&target).unwrap();
+                fs::write(target.join("f"), "").unwrap();
+                for hidden in hidden {
+                    let denied = fs::write(&hidden, "").unwrap_err();
+                    assert_eq!(denied.kind(), io::ErrorKind::PermissionDenied, "{hidden:?}");
+                }
+            };
+            domain.run(tried).await.unwrap();
+            fs::remove_dir_all(at("new")).unwrap();
+        }
     }
 
     #[tokio::test]

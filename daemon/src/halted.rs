@@ -5,7 +5,8 @@ use std::{path::Path, sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 use blit_control::{
-    Health, Identity, LocalServer, Manage, Peers,
+    Health, Identity, JobRefusal, LocalServer, Manage, ManageJobs, Peers, Told,
+    jobs::{JobRow, JobSpec, JobState, StartJobReply},
     management::{
         ChangePeersReply, ChangePeersRequest, InviteReply, PeersReply, ReloadReply, StatusReply,
     },
@@ -37,7 +38,10 @@ pub(crate) async fn wait_until_trusted(config: &Config) -> Result<bool, Failure>
     });
     let socket = socket_of(&config.state);
     let local: LocalServer = bind_local(&socket)?;
-    let serving = tokio::spawn(local.serve(Manager(Arc::clone(&halted), config.clone())));
+    let serving = tokio::spawn(local.serve(
+        Manager(Arc::clone(&halted), config.clone()),
+        std::future::pending(),
+    ));
     let told = halted.condition().to_string();
     tracing::error!(slug = "state.broken", "{told}");
     say(&told);
@@ -86,6 +90,10 @@ impl Manager {
     fn refusal<T>(&self) -> Result<T, String> {
         Err(self.0.condition().to_string())
     }
+
+    fn job_refusal<T>(&self) -> Result<T, JobRefusal> {
+        Err(JobRefusal::Lost(self.0.condition().to_string()))
+    }
 }
 
 #[async_trait]
@@ -125,6 +133,30 @@ impl Manage for Manager {
 
     async fn change_peers(&self, _: ChangePeersRequest) -> Result<ChangePeersReply, String> {
         self.refusal()
+    }
+
+    fn jobs(&self) -> &dyn ManageJobs {
+        self
+    }
+}
+
+/// None is taken over, and none that is remembered is told of before it is clear whose they are.
+#[async_trait]
+impl ManageJobs for Manager {
+    async fn start(&self, _: JobSpec) -> Result<StartJobReply, JobRefusal> {
+        self.job_refusal()
+    }
+
+    async fn all(&self) -> Vec<JobRow> {
+        Vec::new()
+    }
+
+    async fn watch(&self, _: &str) -> Result<Told, JobRefusal> {
+        self.job_refusal()
+    }
+
+    async fn cancel(&self, _: &str) -> Result<JobState, JobRefusal> {
+        self.job_refusal()
     }
 }
 

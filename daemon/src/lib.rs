@@ -3,8 +3,8 @@
 //! Read it in the order of a run: `args` and `config` say what is wanted, `modules` opens what is
 //! exported, `listen` starts and looks after what runs, `doors` binds, `gate` takes what arrives, `serve`
 //! decides who may do what and lets the engine do it, `delegate` does what one machine asks for and another
-//! one takes part in, `record` writes it down, `manage` does what the
-//! administrator asks for. `stdio` is all of it for one client that comes through ssh.
+//! one takes part in, `record` writes it down, `manage` does what the administrator asks for, and `jobs` runs
+//! what is handed over to it. `stdio` is all of it for one client that comes through ssh.
 
 #![deny(missing_docs)]
 
@@ -25,6 +25,7 @@ mod failure;
 mod gate;
 mod halted;
 mod health;
+mod jobs;
 mod lanes;
 mod listen;
 mod manage;

@@ -33,6 +33,7 @@ use crate::{
     failure::Failure,
     gate::Gate,
     halted::wait_until_trusted,
+    jobs::Jobs,
     lanes::UnixDoor,
     manage::Manager,
     modules, notify,
@@ -47,7 +48,7 @@ use crate::{
 const BEAT: Duration = Duration::from_secs(1);
 
 /// How long what was said may take to be heard, once all sessions have ended.
-const LAST_WORDS: Duration = Duration::from_secs(5);
+pub(crate) const LAST_WORDS: Duration = Duration::from_secs(5);
 
 /// Serves until SIGTERM or SIGINT.
 pub(crate) fn run(sources: Sources, config: Config) -> Result<(), Failure> {
@@ -91,6 +92,7 @@ pub(crate) struct Node {
     pub(crate) doors: tokio::sync::Mutex<Doors>,
     pub(crate) identity: Identity,
     beacon: parking_lot::Mutex<Beacon>,
+    pub(crate) jobs: Jobs,
     sources: Sources,
     logging: Logging,
     server: parking_lot::Mutex<Option<Server>>,
@@ -151,6 +153,7 @@ impl Node {
         let handed = sys::handed_sockets()?;
         let (server, door): (Server, Door) = Server::new(&identity, invitations, admission)?;
         Ok(Arc::new(Self {
+            jobs: Jobs::open(&daemon)?,
             daemon,
             doors: tokio::sync::Mutex::new(Doors::new(door, wanted, handed, others)),
             identity,
@@ -168,7 +171,8 @@ impl Node {
         let state = self.daemon.held().config.state.clone();
         let socket = socket_of(&state);
         let local = bind_local(&socket)?;
-        tokio::spawn(local.serve(Manager(Arc::clone(&self))));
+        let (closing, closed) = stop_sign();
+        let managing = tokio::spawn(local.serve(Manager(Arc::clone(&self)), closed));
         let invites = self.has_nobody() && !self.daemon.held().modules.is_empty();
         self.doors
             .lock()
@@ -176,12 +180,11 @@ impl Node {
             .set(invites || self.is_wide())
             .await?;
         self.introduce(invites).await;
-        let stop = Arc::new(Notify::new());
-        let stopped = Arc::clone(&stop);
+        let (stop, stopped) = stop_sign();
         let server = self.server.lock().take();
         let server = server.ok_or_else(|| Failure::from(std::io::Error::other("served twice")))?;
         let arrivals = Arc::new(Gate(Arc::clone(&self.daemon)));
-        let serving = server.serve(arrivals, async move { stopped.notified().await });
+        let serving = server.serve(arrivals, stopped);
         let mut serving = tokio::spawn(serving);
         notify::ready(&self.in_a_line());
         tokio::select! {
@@ -193,16 +196,19 @@ impl Node {
         notify::stopping();
         self.beacon.lock().set(None);
         self.doors.lock().await.close();
-        stop.notify_waiters();
+        stop.notify_one();
         let patience = self.daemon.held().config.stop_timeout;
         let ending = async {
-            self.daemon.drained().await;
-            // What the last session has said is on its way out: the connections end when it is out.
-            drop(tokio::time::timeout(LAST_WORDS, serving).await);
+            tokio::join!(self.daemon.drained(), self.jobs.book.drained());
+            closing.notify_one();
+            // What the last of them has said is on its way out: the connections end when it is out.
+            let said = async { tokio::join!(serving, managing) };
+            drop(tokio::time::timeout(LAST_WORDS, said).await);
         };
         tokio::select! {
             ended = tokio::time::timeout(patience, ending) => {
                 if ended.is_err() {
+                    self.jobs.interrupt().await;
                     say("sessions were stopped; running them again continues");
                 }
             }
@@ -230,6 +236,7 @@ impl Node {
                     if !held.config.audit_keep.is_zero() {
                         self.daemon.audit.tidy(held.config.audit_keep);
                     }
+                    self.jobs.book.tidy(held.config.history);
                     notify::alive(&self.in_a_line());
                 }
             }
@@ -360,6 +367,13 @@ impl Node {
             self.daemon.sessions()
         )
     }
+}
+
+/// What ends a server, and what it waits for.
+fn stop_sign() -> (Arc<Notify>, impl Future<Output = ()> + Send) {
+    let sign = Arc::new(Notify::new());
+    let seen = Arc::clone(&sign);
+    (sign, async move { seen.notified().await })
 }
 
 /// The wish to stop, in either form.

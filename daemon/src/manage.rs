@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use blit_control::{
-    Health, Invitations, KnownPeer, Manage,
+    Health, Invitations, KnownPeer, Manage, ManageJobs,
     management::{
         Change, ChangePeersReply, ChangePeersRequest, InviteReply, ModuleState, PeerRow,
         PeersReply, ReloadReply, StatusReply,
@@ -23,6 +23,10 @@ pub(crate) struct Manager(pub(crate) Arc<Node>);
 
 #[async_trait]
 impl Manage for Manager {
+    fn jobs(&self) -> &dyn ManageJobs {
+        &self.0.jobs
+    }
+
     async fn status(&self) -> StatusReply {
         let daemon = &self.0.daemon;
         let held = daemon.held();
@@ -43,6 +47,7 @@ impl Manage for Manager {
             addresses: self.0.doors.lock().await.addresses(),
             uptime_secs: daemon.started.elapsed().as_secs(),
             sessions: count(daemon.sessions()),
+            jobs: count(self.0.jobs.book.running()),
             modules,
             peers: count(daemon.peers.lock().iter().count()),
             pending: count(daemon.pending.all().len()),

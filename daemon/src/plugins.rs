@@ -8,7 +8,7 @@ use blit_registry::{PluginConfig, Registry, RegistryError, StoreConfig};
 /// The plugins that a daemon uses.
 #[derive(Debug)]
 pub(crate) struct Plugins {
-    registry: Registry,
+    pub(crate) registry: Registry,
     /// It remembers nothing of a session: all share it.
     pub(crate) planner: Arc<dyn Planner>,
 }

@@ -49,7 +49,16 @@ pub fn page() -> String {
     let none = Map::new();
     let sections = schema["properties"].as_object().unwrap_or(&none);
     // The order of the file: what every daemon has first.
-    let order = ["daemon", "access", "module", "delegation", "audit", "log"];
+    let order = [
+        "daemon",
+        "access",
+        "module",
+        "delegation",
+        "discovery",
+        "audit",
+        "history",
+        "log",
+    ];
     for name in order {
         let Some(section) = sections.get(name) else {
             continue;

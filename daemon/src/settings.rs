@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use blit_config::{Keys, Period, Size};
 use blit_control::PORT;
+use blit_jobs::Keep;
 use schemars::JsonSchema;
 use serde::{Deserialize, Deserializer, Serialize};
 
@@ -22,6 +23,8 @@ pub(crate) static KEYS: Keys = Keys {
         "delegation.allow",
         "delegation.sources",
         "discovery.mdns",
+        "history.keep",
+        "history.max_size",
         "log.level",
     ],
     rows: &[
@@ -49,6 +52,7 @@ pub(crate) struct Settings {
     pub(crate) access: AccessSettings,
     pub(crate) delegation: DelegationSettings,
     pub(crate) audit: AuditSettings,
+    pub(crate) history: HistorySettings,
     pub(crate) log: LogSettings,
     /// The exported trees, one `[[module]]` each; drop-in files and `--module` add to them. (reload)
     pub(crate) module: Vec<ModuleSettings>,
@@ -181,6 +185,29 @@ pub(crate) enum AuditNames {
     #[default]
     Full,
     None,
+}
+
+/// What is remembered of jobs that are over (`blit jobs list` shows them).
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct HistorySettings {
+    /// For how long; `0` is for ever. (reload)
+    #[schemars(with = "String")]
+    pub(crate) keep: Period,
+    /// How much room they may take; the oldest are forgotten first. (reload)
+    #[schemars(with = "String")]
+    #[serde(serialize_with = "shown", deserialize_with = "parsed")]
+    pub(crate) max_size: Size,
+}
+
+impl Default for HistorySettings {
+    fn default() -> Self {
+        let Keep { age, bytes, .. } = Keep::default();
+        Self {
+            keep: Period { duration: age },
+            max_size: Size { bytes },
+        }
+    }
 }
 
 /// What it tells on standard error.

@@ -110,6 +110,18 @@ const LAYERS: &[Layer] = &[
         &["core/config", "core/control", "core/discover"],
     ),
     layer(
+        "core/jobs",
+        &[
+            "core/config",
+            "core/contract",
+            "core/control",
+            "core/engine",
+            "core/events",
+            "core/registry",
+            "core/wire",
+        ],
+    ),
+    layer(
         "plugins/bundled",
         &[
             "core/contract",

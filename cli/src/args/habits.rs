@@ -27,8 +27,6 @@ enum Answer {
     Verb(&'static str),
     /// Blit does not go through ssh.
     Shell,
-    /// Not yet.
-    Later,
 }
 
 /// The verbs that these hands mean.
@@ -60,7 +58,6 @@ const HABITS: &[Habit] = &[
     refuse("buffer-size", None, true, Answer::Chosen),
     refuse("multi-thread-streams", None, true, Answer::Chosen),
     refuse("rsh", Some('e'), true, Answer::Shell),
-    refuse("detach", None, false, Answer::Later),
 ];
 
 /// Switches of robocopy, which look like paths.
@@ -172,14 +169,14 @@ pub(crate) fn refuse_switches(verb: &str, paths: &[OsString]) -> Result<(), User
 }
 
 fn answer(answer: Answer, flag: &str, verb: &str) -> Result<(), UserError> {
-    let error = |slug, message: String| Err(UserError::new(slug, message).unchanged());
     match answer {
         Answer::Accept => Ok(()),
         Answer::Verb(meant) if meant == verb => Ok(()),
-        Answer::Chosen => error(
+        Answer::Chosen => Err(UserError::new(
             Slug::UsageHabit,
             format!("blit chooses this itself; remove {flag}"),
-        ),
+        )
+        .unchanged()),
         Answer::Verb(meant) => Err(UserError::new(
             Slug::UsageHabit,
             format!("{flag} is a verb of its own; that is: blit {meant} SRC DST"),
@@ -192,10 +189,6 @@ fn answer(answer: Answer, flag: &str, verb: &str) -> Result<(), UserError> {
         )
         .unchanged()
         .next("name the machine instead: ssh://[USER@]HOST[:PORT]/PATH")),
-        Answer::Later => error(
-            Slug::UsageUnavailable,
-            format!("{flag} is not available yet"),
-        ),
     }
 }
 
@@ -243,7 +236,6 @@ mod tests {
             let line = format!("blit copy --{}{value} a b", habit.flag);
             let expected = match habit.answer {
                 Answer::Accept => None,
-                Answer::Later => Some(Slug::UsageUnavailable),
                 _ => Some(Slug::UsageHabit),
             };
             assert_eq!(refusal(&line).map(|error| error.slug), expected, "{line}");

@@ -78,6 +78,32 @@ pub(crate) struct HelpArgs {
     pub(crate) about: Option<String>,
 }
 
+/// What `blit jobs` takes.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct JobsArgs {
+    #[command(subcommand)]
+    pub(crate) verb: JobsVerb,
+}
+
+/// What to do with the jobs of this machine's daemon.
+#[derive(Debug, Clone, Subcommand)]
+pub(crate) enum JobsVerb {
+    /// Show the jobs that run, and those that are remembered
+    List,
+    /// Follow a job to its end, and exit as it did
+    Watch {
+        /// Which job; without it the one that began last
+        #[arg(value_name = "ID")]
+        id: Option<String>,
+    },
+    /// Stop a job; what it has done stays, and is complete
+    Cancel {
+        /// Which job
+        #[arg(value_name = "ID")]
+        id: String,
+    },
+}
+
 /// What `blit status` takes.
 #[derive(Debug, Clone, Args)]
 pub(crate) struct StatusArgs {

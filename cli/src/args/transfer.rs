@@ -167,6 +167,9 @@ pub(crate) struct Writing {
     /// When data counts as safe: one barrier a batch, one a file, or none [default: batch]
     #[arg(long, value_name = "WHEN")]
     pub(crate) durability: Option<DurabilityWord>,
+    /// Hand it to the daemon of this machine, print its name and return: see blit jobs
+    #[arg(long, conflicts_with_all = ["dry_run", "itemize"])]
+    pub(crate) detach: bool,
     /// Plan and tell, change nothing
     #[arg(short = 'n', long, help_heading = "Safety")]
     pub(crate) dry_run: bool,

@@ -15,8 +15,9 @@ use super::remote::RemoteEnd;
 use crate::{
     errors::{Slug, UserError},
     places::Place,
-    ui::shown,
 };
+
+pub(crate) use blit_jobs::{join_shown, with_slash};
 
 /// One session: entries of one source directory, and where they go.
 #[derive(Debug, Clone)]
@@ -34,10 +35,7 @@ pub(crate) struct Leg {
 impl Leg {
     /// Where the tree itself will be, for people: the target directory, or the one entry in it.
     pub(crate) fn resolved_target(&self) -> String {
-        match &self.top {
-            Top::Names(names) if names.len() == 1 => join_shown(&self.target, &names[0].target),
-            _ => with_slash(&self.target),
-        }
+        blit_jobs::resolved_target(&self.target, &self.top)
     }
 }
 
@@ -154,23 +152,6 @@ fn twice(target: &Place, name: &Name) -> UserError {
     )
     .unchanged()
     .next("copy them one after the other, to different directories")
-}
-
-/// A name in a directory, for people.
-pub(crate) fn join_shown(directory: &Path, name: &Name) -> String {
-    match directory.as_os_str() == "." {
-        true => name.to_string(),
-        false => format!("{}{name}", with_slash(directory)),
-    }
-}
-
-/// A directory, for people: with its slash.
-pub(crate) fn with_slash(directory: &Path) -> String {
-    let text = shown(directory.as_os_str());
-    match text.ends_with('/') {
-        true => text,
-        false => format!("{text}/"),
-    }
 }
 
 #[cfg(test)]

@@ -4,16 +4,13 @@ use std::{sync::Arc, time::Instant};
 
 use blit_contract::{Escaped, Event as Told, Item, ItemOp, Problem, Totals};
 use blit_engine::{Report, Stop, UNCARRIED, Verb};
+use blit_jobs::{Outcome, not_entered, plan_event, problem_event, stalled};
 use tokio::sync::{Notify, mpsc};
 
-use super::{
-    Trip, options,
-    outcome::{Outcome, item_error},
-    summary,
-};
+use super::{Trip, options, summary};
 use crate::{
     app::App,
-    errors::{Slug, slug_of},
+    errors::slug_of,
     events::{self, Event, PathField, is_difference, method_word, op_word},
     progress::{Meter, TICK},
     ui::Volume,
@@ -135,17 +132,17 @@ impl<'a> Listener<'a> {
             }
             Told::Plan(totals) => self.plan(totals),
             Told::Problem(problem) => self.problem(&problem),
-            Told::NotEntered(path) => self.app.ui.warn(
-                Slug::EntrySkipped,
-                &format!("{path} is another file system and was not entered; what the target has there stays"),
-            ),
+            Told::NotEntered(path) => {
+                let (slug, message) = not_entered(&path);
+                self.app.ui.warn(slug, &message);
+            }
             Told::Stalled {
                 waiting_for,
                 seconds,
-            } => self.app.ui.warn(
-                Slug::RunStalled,
-                &format!("no data for {seconds} s: waiting for {waiting_for}"),
-            ),
+            } => {
+                let (slug, message) = stalled(&waiting_for, seconds);
+                self.app.ui.warn(slug, &message);
+            }
             _ => {}
         }
     }
@@ -200,29 +197,15 @@ impl<'a> Listener<'a> {
                 .ui
                 .say(&format!("{}: {} {detail}", slug.name(), problem.path));
         }
-        match slug {
-            Slug::DataVanished => self.app.ui.tell(Event::Warning(events::Note {
-                code: slug.name(),
-                message: "vanished at the source meanwhile".to_owned(),
-                path: Some(PathField::from(&problem.path)),
-            })),
-            _ => self.app.ui.tell(Event::ItemError(item_error(problem))),
-        }
+        self.app.ui.tell(problem_event(problem));
     }
 
     fn plan(&mut self, totals: Totals) {
         let figures = self.meter.figures();
-        self.app.ui.tell(Event::Plan(events::Plan {
-            entries: figures.scanned_entries,
-            bytes: figures.scanned_bytes,
-            copy_files: figures.wanted_files,
-            copy_bytes: figures.wanted_bytes,
-            delete_entries: figures.doomed_entries,
-            up_to_date: figures.up_to_date,
-            complete: totals.complete && self.is_last,
-        }));
+        let is_complete = totals.complete && self.is_last;
+        self.app.ui.tell(plan_event(&figures, is_complete));
         let has_work = figures.wanted_files + figures.doomed_entries > 0;
-        if totals.complete && self.is_last && has_work && !self.has_said_plan {
+        if is_complete && has_work && !self.has_said_plan {
             self.say_plan();
         }
         if totals.complete {

@@ -26,6 +26,12 @@ pub(super) fn refuse(request: &Request) -> Result<(), UserError> {
             "without it, symbolic links are copied as links",
         );
     }
+    if request.writing.detach && request.backup_dir.is_some() {
+        return refuse(
+            "--backup-dir cannot be used with --detach yet",
+            "run the command without one of them",
+        );
+    }
     Ok(())
 }
 

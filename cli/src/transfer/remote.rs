@@ -56,11 +56,15 @@ pub(super) fn is_remote(sources: &[Place], target: &Place) -> bool {
 
 /// Refuses what sessions with a daemon cannot do yet.
 pub(super) fn refuse(request: &Request) -> Result<(), UserError> {
-    match request.backup_dir.is_some() {
-        false => Ok(()),
-        true => Err(UserError::new(
+    let refused = [
+        (request.backup_dir.is_some(), "--backup-dir"),
+        (request.writing.detach, "--detach"),
+    ];
+    match refused.into_iter().find(|(is_wanted, _)| *is_wanted) {
+        None => Ok(()),
+        Some((_, flag)) => Err(UserError::new(
             Slug::UsageUnavailable,
-            "--backup-dir cannot be used with another machine yet",
+            format!("{flag} cannot be used with another machine yet"),
         )
         .unchanged()
         .next("run the command without it")),

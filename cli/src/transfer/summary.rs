@@ -4,12 +4,13 @@ mod blocks;
 
 use blit_contract::{EndState, SecurityClass};
 use blit_engine::Verb;
+use blit_jobs::{Outcome, nothing_came, summary};
 
-use super::{Trip, legs::with_slash, outcome::Outcome, stop};
+use super::{Trip, legs::with_slash, stop};
 use crate::{
     app::App,
-    errors::{Changed, Result, Slug, UserError},
-    events::{self, Event, loss_word, method_word},
+    errors::{Result, Slug},
+    events::{self, Event},
     exit::Exit,
     ui::Volume,
     units,
@@ -25,13 +26,12 @@ pub(super) fn conclude(app: &App, trip: &Trip, outcome: Outcome) -> Result<Exit>
         let exit = error.exit().graver(outcome.exit());
         return Err(error.exits(exit).into());
     }
-    if let Some(error) = nothing_came(trip, &outcome) {
+    let dry_run = trip.request.writing.dry_run;
+    if let Some(error) = nothing_came(&outcome, dry_run) {
         return Err(error.into());
     }
-    let exit = match uncarried(trip, &outcome) > 0 && trip.request.verb == Verb::Move {
-        true => outcome.exit().graver(Exit::Partial),
-        false => outcome.exit(),
-    };
+    let verb = trip.request.verb;
+    let exit = outcome.exit_of(verb);
     if has_notes || exit != Exit::Ok {
         let line = line(trip, &outcome);
         match exit {
@@ -41,8 +41,9 @@ pub(super) fn conclude(app: &App, trip: &Trip, outcome: Outcome) -> Result<Exit>
     }
     say_blocks(app, trip, &outcome);
     say_notes(app, trip, &outcome);
-    app.ui
-        .tell(Event::Summary(Box::new(event(trip, &outcome, exit))));
+    let lanes = events::Lanes::of(&trip.lanes.uses);
+    let summary = summary((verb, dry_run), &outcome, exit, lanes);
+    app.ui.tell(Event::Summary(Box::new(summary)));
     Ok(exit)
 }
 
@@ -52,24 +53,6 @@ fn uncarried(trip: &Trip, outcome: &Outcome) -> u64 {
         Verb::Check => 0,
         _ => outcome.uncarried,
     }
-}
-
-/// The source has entries and none of them came to an end: whatever that is, it is no success.
-fn nothing_came(trip: &Trip, outcome: &Outcome) -> Option<UserError> {
-    let figures = &outcome.figures;
-    let came = outcome.ends.total() + figures.up_to_date + outcome.failed();
-    let is_wrong = figures.scanned_entries > 0 && came == 0 && !trip.request.writing.dry_run;
-    is_wrong.then(|| {
-        UserError::new(
-            Slug::InternalNothing,
-            format!(
-                "the source has {} and none of them was dealt with",
-                units::entries(figures.scanned_entries)
-            ),
-        )
-        .next("please report it with the output of: blit diagnostics dump")
-        .changed(Changed::Unknown)
-    })
 }
 
 /// One line that sums the run up.
@@ -325,54 +308,6 @@ fn uncarried_text(trip: &Trip, outcome: &Outcome, uncarried: u64) -> String {
 
 /// How many names stand in a sentence.
 const NAMES_MAX: usize = 10;
-
-fn event(trip: &Trip, outcome: &Outcome, exit: Exit) -> events::Summary {
-    let ends = |end| outcome.ends.get(end);
-    let copied = outcome.copied();
-    let changed = copied + ends(EndState::Metadata) + ends(EndState::Deleted);
-    let result = match exit {
-        Exit::Different => "different",
-        Exit::Ok if trip.request.writing.dry_run => "dry_run",
-        Exit::Ok if changed == 0 && !outcome.changed_anything => "nothing",
-        Exit::Ok => "ok",
-        _ => "partial",
-    };
-    let count = |name, count| events::Count { name, count };
-    events::Summary {
-        result,
-        exit: exit.into(),
-        seconds: outcome.took.as_secs_f64(),
-        files: Some(events::Files {
-            copied,
-            metadata: ends(EndState::Metadata),
-            deleted: ends(EndState::Deleted),
-            up_to_date: ends(EndState::Unchanged),
-            skipped: ends(EndState::Skipped),
-            vanished: ends(EndState::Vanished),
-            failed: outcome.failed(),
-        }),
-        bytes: Some(events::Bytes {
-            copied: outcome.copied_bytes,
-            matched: outcome.matched_bytes,
-            on_wire: outcome.wire_bytes,
-        }),
-        rate: units::rate(outcome.copied_bytes, outcome.took),
-        methods: outcome
-            .methods
-            .iter()
-            .map(|(method, files)| count(method_word(*method), *files))
-            .collect(),
-        losses: outcome
-            .losses
-            .iter()
-            .map(|(class, entries)| count(loss_word(*class), *entries))
-            .collect(),
-        entries: (trip.request.verb == Verb::Check).then_some(outcome.differences),
-        failures: outcome.failures(),
-        failures_total: outcome.failed(),
-        lanes: events::Lanes::of(&trip.lanes.uses),
-    }
-}
 
 #[cfg(test)]
 mod tests;

@@ -91,6 +91,15 @@ const AT_A_DAEMON: &[(Slug, &str)] = &[
         "another_key_is_refused_with_both_fingerprints",
     ),
     (
+        Slug::JobInterrupted,
+        "a_job_of_a_killed_daemon_is_listed_as_resumable_and_the_same_command_goes_on_with_it",
+    ),
+    (
+        Slug::JobLimit,
+        "as_many_jobs_run_as_may_and_one_more_is_refused",
+    ),
+    (Slug::JobUnknown, "an_unknown_job_is_told_as_such"),
+    (
         Slug::NetUnreachable,
         "a_machine_that_does_not_answer_is_unreachable",
     ),

@@ -17,6 +17,7 @@
 mod call;
 mod control;
 mod filter;
+mod job;
 mod lane;
 mod machine;
 mod neighbour;
@@ -55,6 +56,7 @@ pub const TARGETS: &[Target] = &[
     target("history", "lines of `history.jsonl`", text::history),
     target("invitation", "a pasted invitation", text::invitation),
     target("invitations", "`invitations.toml`", control::invitations),
+    target("job", "a job as the daemon keeps it", job::run),
     target("machine", "the messages of a whole session", machine::run),
     target("message", "a message of a session", wire::message),
     target("name", "a name and a path", text::name),

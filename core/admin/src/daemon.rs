@@ -6,7 +6,10 @@ use blit_control::{Identity, Invitations, LocalClient, management::StatusReply, 
 use crate::{Lines, Places, Trouble, TroubleKind};
 
 /// Reaches the daemon of this machine, over its socket.
-pub(crate) async fn reach(places: &Places) -> Result<LocalClient, Trouble> {
+///
+/// # Errors
+/// If none answers.
+pub async fn reach(places: &Places) -> Result<LocalClient, Trouble> {
     let found = LocalClient::reach(&sockets(&places.daemon_state)).await;
     found.ok_or_else(|| {
         Trouble::new(TroubleKind::NoDaemon, "no daemon of this machine answers")
@@ -39,8 +42,8 @@ fn told(status: &StatusReply) -> Vec<String> {
         format!("key        {}", status.id),
         format!("listening  {}", status.addresses.join(", ")),
         format!(
-            "running    {} sessions · {} machines known, {} waiting",
-            status.sessions, status.peers, status.pending
+            "running    {} sessions, {} jobs · {} machines known, {} waiting",
+            status.sessions, status.jobs, status.peers, status.pending
         ),
     ];
     if !status.confinement.is_empty() {

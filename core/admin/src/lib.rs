@@ -16,7 +16,7 @@ mod state;
 use std::path::PathBuf;
 
 pub use audit::{AuditArgs, audit};
-pub use daemon::{invite, status};
+pub use daemon::{invite, reach, status};
 pub use network::{ScanArgs, Seen, scan};
 pub use remote::{RemoteArgs, pair_by_id, remote};
 pub use state::{IdentityArgs, StateArgs, identity, state};

@@ -16,11 +16,12 @@ mod door;
 mod health;
 mod identity;
 mod invitation;
+mod job;
 mod limits;
 mod local;
 mod peers;
 mod pipe;
-mod private_file;
+pub mod private_file;
 mod probe;
 mod proto;
 mod sealed_key;
@@ -37,6 +38,7 @@ pub use door::{Admission, Door};
 pub use health::Health;
 pub use identity::{BadNodeId, Identity, IdentityError, NodeId};
 pub use invitation::{Invitation, InvitationError, Invitations};
+pub use job::{JobLines, JobRefusal, ManageJobs, Told};
 pub use local::{LocalClient, LocalServer, Manage, socket_of, sockets};
 pub use peers::{KnownPeer, Peers, PeersError};
 pub use pipe::{Greeting, PipeCalls, serve_pipe};
@@ -54,6 +56,13 @@ pub const PORT: u16 = 9_031;
 /// What machines say to each other before and around their streams.
 pub mod calls {
     pub use crate::proto::{JoinReply, JoinRequest, KnockRequest, Opening, Piece};
+}
+
+/// What is said of jobs, and how they are kept.
+pub mod jobs {
+    pub use crate::proto::{
+        JobFigures, JobLeg, JobLine, JobRecord, JobRow, JobSpec, JobState, StartJobReply,
+    };
 }
 
 /// What the administrator and the daemon of this machine say to each other.

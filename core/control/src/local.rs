@@ -8,7 +8,8 @@ use std::{
 };
 
 use async_trait::async_trait;
-use futures_util::stream;
+use futures_core::stream::BoxStream;
+use futures_util::{StreamExt, stream};
 use hyper_util::rt::TokioIo;
 use tokio::net::{UnixListener, UnixStream};
 use tonic::{
@@ -17,15 +18,20 @@ use tonic::{
 };
 
 use crate::{
-    Health, KnownPeer, VerifiedPeer, health,
+    Health, JobLines, JobRefusal, KnownPeer, ManageJobs, VerifiedPeer, health,
     proto::{
-        ChangePeersReply, ChangePeersRequest, InviteReply, InviteRequest, PeerRow, PeersReply,
-        PeersRequest, ReloadReply, ReloadRequest, StatusReply, StatusRequest,
+        CancelJobReply, CancelJobRequest, ChangePeersReply, ChangePeersRequest, InviteReply,
+        InviteRequest, JobLine, JobRow, JobSpec, JobState, JobsReply, JobsRequest, PeerRow,
+        PeersReply, PeersRequest, ReloadReply, ReloadRequest, StartJobReply, StatusReply,
+        StatusRequest, WatchJobRequest,
         management_client::ManagementClient,
         management_server::{Management, ManagementServer},
     },
     stream::MESSAGE_BYTES_MAX,
 };
+
+/// What this machine's own daemon may answer: all jobs that it remembers, each with its places.
+const REPLY_BYTES_MAX: usize = 64 << 20;
 
 /// The name of the socket.
 const SOCKET: &str = "blit.sock";
@@ -48,6 +54,8 @@ pub fn sockets(state: &Path) -> Vec<PathBuf> {
 /// Who does what the administrator asks for. Errors are sentences for people.
 #[async_trait]
 pub trait Manage: Send + Sync + 'static {
+    /// Who looks after jobs.
+    fn jobs(&self) -> &dyn ManageJobs;
     /// How it goes.
     async fn status(&self) -> StatusReply;
     /// How a module does, or with an empty name the daemon.
@@ -84,11 +92,15 @@ impl LocalServer {
         Ok(Self { listener })
     }
 
-    /// Serves for ever.
+    /// Serves until `stop` is done, and then until what was asked is answered.
     ///
     /// # Errors
     /// If the server itself fails.
-    pub async fn serve(self, manage: impl Manage) -> io::Result<()> {
+    pub async fn serve(
+        self,
+        manage: impl Manage,
+        stop: impl Future<Output = ()> + Send,
+    ) -> io::Result<()> {
         let own = rustix::process::geteuid().as_raw();
         let incoming = stream::unfold(self.listener, move |listener| async move {
             loop {
@@ -112,7 +124,7 @@ impl LocalServer {
             .add_service(health::service(Arc::new(
                 move |_: Option<&VerifiedPeer>, it: &str| judge.health(it),
             )))
-            .serve_with_incoming(Box::pin(incoming))
+            .serve_with_incoming_shutdown(Box::pin(incoming), stop)
             .await
             .map_err(io::Error::other)
     }
@@ -149,6 +161,39 @@ impl<M: Manage> Management for LocalService<M> {
         request: Request<ChangePeersRequest>,
     ) -> Result<Response<ChangePeersReply>, Status> {
         answer(self.0.change_peers(request.into_inner()).await)
+    }
+
+    async fn start_job(
+        &self,
+        request: Request<JobSpec>,
+    ) -> Result<Response<StartJobReply>, Status> {
+        let started = self.0.jobs().start(request.into_inner()).await?;
+        Ok(Response::new(started))
+    }
+
+    async fn jobs(&self, _: Request<JobsRequest>) -> Result<Response<JobsReply>, Status> {
+        let jobs = self.0.jobs().all().await;
+        Ok(Response::new(JobsReply { jobs }))
+    }
+
+    type WatchJobStream = BoxStream<'static, Result<JobLine, Status>>;
+
+    async fn watch_job(
+        &self,
+        request: Request<WatchJobRequest>,
+    ) -> Result<Response<Self::WatchJobStream>, Status> {
+        let told = self.0.jobs().watch(&request.into_inner().id).await?;
+        Ok(Response::new(Box::pin(told.map(Ok))))
+    }
+
+    async fn cancel_job(
+        &self,
+        request: Request<CancelJobRequest>,
+    ) -> Result<Response<CancelJobReply>, Status> {
+        let state = self.0.jobs().cancel(&request.into_inner().id).await?;
+        Ok(Response::new(CancelJobReply {
+            state: state.into(),
+        }))
     }
 }
 
@@ -188,7 +233,8 @@ impl LocalClient {
             });
             let endpoint = Endpoint::from_static("http://daemon");
             if let Ok(channel) = endpoint.connect_with_connector(connector).await {
-                return Some(Self(ManagementClient::new(channel)));
+                let client = ManagementClient::new(channel);
+                return Some(Self(client.max_decoding_message_size(REPLY_BYTES_MAX)));
             }
         }
         None
@@ -236,6 +282,42 @@ impl LocalClient {
     ) -> Result<String, String> {
         let change = Some(change);
         said(self.0.change_peers(ChangePeersRequest { change }).await).map(|it| it.name)
+    }
+
+    /// Hands a job over.
+    ///
+    /// # Errors
+    /// [`JobRefusal`]; so of all that is about jobs.
+    pub async fn start_job(&mut self, spec: JobSpec) -> Result<StartJobReply, JobRefusal> {
+        Ok(self.0.start_job(spec).await?.into_inner())
+    }
+
+    /// Those that run, and those that are remembered.
+    ///
+    /// # Errors
+    /// [`JobRefusal`]
+    pub async fn jobs(&mut self) -> Result<Vec<JobRow>, JobRefusal> {
+        Ok(self.0.jobs(JobsRequest {}).await?.into_inner().jobs)
+    }
+
+    /// What a job tells; of no name the job that began last.
+    ///
+    /// # Errors
+    /// [`JobRefusal`]
+    pub async fn watch_job(&mut self, id: &str) -> Result<JobLines, JobRefusal> {
+        let id = id.to_owned();
+        let lines = self.0.watch_job(WatchJobRequest { id }).await?;
+        Ok(JobLines(lines.into_inner()))
+    }
+
+    /// Stops a job; when it answers it has stopped, or was over.
+    ///
+    /// # Errors
+    /// [`JobRefusal`]
+    pub async fn cancel_job(&mut self, id: &str) -> Result<JobState, JobRefusal> {
+        let id = id.to_owned();
+        let reply = self.0.cancel_job(CancelJobRequest { id }).await?;
+        Ok(reply.into_inner().state())
     }
 }
 

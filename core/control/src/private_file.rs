@@ -11,7 +11,10 @@ use std::{
 const OTHERS: u32 = 0o077;
 
 /// Makes a directory of our own, and those above it.
-pub(crate) fn make_directory(path: &Path) -> io::Result<()> {
+///
+/// # Errors
+/// If it cannot be made.
+pub fn make_directory(path: &Path) -> io::Result<()> {
     fs::DirBuilder::new()
         .recursive(true)
         .mode(0o700)
@@ -19,7 +22,10 @@ pub(crate) fn make_directory(path: &Path) -> io::Result<()> {
 }
 
 /// Replaces the file at `path` by one with this content: after a crash it is the old or the new one.
-pub(crate) fn write(path: &Path, content: &[u8]) -> io::Result<()> {
+///
+/// # Errors
+/// If it cannot be written; then it is as it was.
+pub fn write(path: &Path, content: &[u8]) -> io::Result<()> {
     let directory = path.parent().unwrap_or(Path::new("."));
     make_directory(directory)?;
     // Made with 0600.

@@ -1,9 +1,13 @@
-//! What `--json` writes: one of these a line. The same types make the published schema.
+//! What a run tells: the lines of `--json`, whose types make the published schema, and errors in the
+//! user's terms with their stable names.
 
 #![deny(missing_docs)]
 #![forbid(unsafe_code)]
 
+mod contract;
+mod error;
 mod lanes;
+mod slug;
 mod words;
 
 use std::time::Duration;
@@ -14,7 +18,10 @@ use serde::Serialize;
 
 use blit_config::Exit;
 
+pub use contract::{cause_of, from_contract, internal, item_error, slug_of};
+pub use error::UserError;
 pub use lanes::Lanes;
+pub use slug::Slug;
 pub use words::{is_difference, loss_word, method_word, op_word, phase_word, side_word};
 
 /// The version of the format: fields are only added to it.
@@ -185,7 +192,7 @@ pub struct Diff {
 /// A row of a listing. What a verb does not tell is left out.
 #[derive(Debug, Clone, Default, Serialize, JsonSchema)]
 pub struct Entry {
-    /// file, directory, symlink, fifo, socket, device, space, check, status, module, setting, topic, measurement.
+    /// file, directory, symlink, fifo, socket, device, space, check, status, module, job, setting, topic, measurement.
     pub kind: &'static str,
     /// Where it is.
     #[serde(flatten, skip_serializing_if = "Option::is_none")]
@@ -199,7 +206,7 @@ pub struct Entry {
     /// The bytes that it occupies.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub allocated: Option<u64>,
-    /// Files below it (du).
+    /// Files below it (du), files that are there (job).
     #[serde(skip_serializing_if = "Option::is_none")]
     pub files: Option<u64>,
     /// Permission bits in octal.
@@ -211,13 +218,13 @@ pub struct Entry {
     /// Numeric group.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub gid: Option<u32>,
-    /// When its content last changed, RFC 3339 in UTC.
+    /// When its content last changed, when a job began, RFC 3339 in UTC.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub modified: Option<String>,
-    /// What a symbolic link points to.
+    /// What a symbolic link points to, what a job writes.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub target: Option<PathField>,
-    /// Bytes in all (df).
+    /// Bytes in all (df), bytes that a job has to copy.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub total_bytes: Option<u64>,
     /// Bytes that may still be written (df).

@@ -25,6 +25,7 @@ mod halting;
 mod handed;
 mod health;
 mod hostile;
+mod jobs;
 mod kernel;
 mod kills;
 mod lanes;

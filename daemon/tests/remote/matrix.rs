@@ -52,7 +52,8 @@ fn is_reached(method: &str, who: Comes) -> bool {
         // Only over the socket in the file system.
         (
             "blit.control.v1.Management",
-            "Status" | "Reload" | "Invite" | "Peers" | "ChangePeers",
+            "Status" | "Reload" | "Invite" | "Peers" | "ChangePeers" | "StartJob" | "Jobs"
+            | "WatchJob" | "CancelJob",
         ) => false,
         _ => panic!("{method} is new: who may call it?"),
     }

@@ -30,7 +30,7 @@ impl Lan {
             let name = net.inside(which)[3].to_owned();
             ip(&["-n", &name, "route", "add", "224.0.0.0/4", "dev", "cable"]);
         }
-        scratch.directory("marker-of-path");
+        let _ = scratch.directory("marker-of-path");
         Some(Self { net, scratch })
     }
 

@@ -1,11 +1,11 @@
 use std::sync::Arc;
 
 use blit_config::{ColorWhen, Sources};
-use blit_contract::{Error, RelPath};
-use blit_engine::{Top, TopName};
+use blit_contract::{DeletionPlan, Error, RelPath, Side};
+use blit_engine::{Overlap, Top, TopName, Verb};
 
 use super::*;
-use crate::{args::Global, places::Place, transfer::Request, ui::Ui};
+use crate::{args::Global, errors::Changed, places::Place, transfer::Request, ui::Ui};
 
 fn app() -> App {
     let ui = Arc::new(Ui::new(&Global::default(), ColorWhen::Never));

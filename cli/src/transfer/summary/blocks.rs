@@ -2,15 +2,9 @@
 
 use blit_contract::LossClass;
 use blit_engine::Verb;
+use blit_jobs::{Group, Outcome};
 
-use crate::{
-    errors::Slug,
-    transfer::{
-        Trip,
-        outcome::{Group, Outcome},
-    },
-    units,
-};
+use crate::{errors::Slug, transfer::Trip, units};
 
 /// The block of the failures of one sort.
 pub(super) fn text(slug: Slug, group: &Group, trip: &Trip, outcome: &Outcome) -> String {

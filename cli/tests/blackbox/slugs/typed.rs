@@ -57,7 +57,7 @@ pub(super) fn no_endpoint() -> Option<Scene> {
 }
 
 pub(super) fn not_yet() -> Option<Scene> {
-    typed(&["copy", "--detach", "tree", "new"])
+    typed(&["copy", "--follow", "tree", "new"])
 }
 
 pub(super) fn one_name_twice() -> Option<Scene> {

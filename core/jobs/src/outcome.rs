@@ -2,45 +2,57 @@
 
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
+use blit_config::Exit;
 use blit_contract::{EndState, LossClass, Method, Problem, RelPath};
-use blit_engine::{Ends, Report, Stop};
+use blit_engine::{Ends, Report, Stop, Verb};
+use blit_events::{ItemError, Slug, item_error, slug_of};
 
-use crate::{
-    errors::{Slug, cause_of, slug_of},
-    events::{ItemError, PathField, side_word},
-    exit::Exit,
-    progress::Figures,
-};
+use crate::Figures;
 
 /// What came of all sessions of a run.
 #[derive(Debug, Default)]
-pub(super) struct Outcome {
-    pub(super) ends: Ends,
-    pub(super) copied_bytes: u64,
-    pub(super) matched_bytes: u64,
-    pub(super) wire_bytes: u64,
-    pub(super) methods: BTreeMap<Method, u64>,
-    pub(super) losses: BTreeMap<LossClass, u64>,
-    pub(super) groups: BTreeMap<Slug, Group>,
-    /// Entries that were left out for their type, and the first of them.
-    pub(super) uncarried: u64,
-    pub(super) skipped: Vec<RelPath>,
-    pub(super) deletions_withheld: u64,
-    pub(super) differences: u64,
-    pub(super) is_unsealed: bool,
-    pub(super) changed_anything: bool,
-    pub(super) took: Duration,
-    pub(super) figures: Figures,
+pub struct Outcome {
+    /// What the entries came to.
+    pub ends: Ends,
+    /// Bytes in the files that were copied.
+    pub copied_bytes: u64,
+    /// Of these, what the target had already.
+    pub matched_bytes: u64,
+    /// What crossed to or from another machine.
+    pub wire_bytes: u64,
+    /// How the files moved.
+    pub methods: BTreeMap<Method, u64>,
+    /// What the target could not keep, and for how many entries.
+    pub losses: BTreeMap<LossClass, u64>,
+    /// The problems, by their sort.
+    pub groups: BTreeMap<Slug, Group>,
+    /// Entries that were left out for their type.
+    pub uncarried: u64,
+    /// The first of those.
+    pub skipped: Vec<RelPath>,
+    /// Entries that were not deleted, because something failed.
+    pub deletions_withheld: u64,
+    /// Entries that differ.
+    pub differences: u64,
+    /// Whether a source could not be listed to its end.
+    pub is_unsealed: bool,
+    /// Whether anything was changed.
+    pub changed_anything: bool,
+    /// How long the sessions took.
+    pub took: Duration,
+    /// The figures at the end.
+    pub figures: Figures,
     /// Why it stopped before its end, and in which leg.
-    pub(super) stop: Option<(Stop, usize)>,
+    pub stop: Option<(Stop, usize)>,
 }
 
 /// Problems of one sort.
 #[derive(Debug, Default)]
-pub(super) struct Group {
-    pub(super) total: u64,
+pub struct Group {
+    /// How many there were.
+    pub total: u64,
     /// The first of them.
-    pub(super) examples: Vec<Arc<Problem>>,
+    pub examples: Vec<Arc<Problem>>,
 }
 
 /// How many problems of each sort are kept.
@@ -48,7 +60,7 @@ const EXAMPLES_MAX: usize = 100;
 
 impl Outcome {
     /// Adds what a session came to. Its problems have been added as they happened.
-    pub(super) fn absorb(&mut self, report: Report, leg: usize) {
+    pub fn absorb(&mut self, report: Report, leg: usize) {
         self.ends.merge(&report.ends);
         self.copied_bytes = self.copied_bytes.saturating_add(report.copied_bytes);
         self.matched_bytes = self.matched_bytes.saturating_add(report.matched_bytes);
@@ -73,7 +85,7 @@ impl Outcome {
     }
 
     /// Adds a problem.
-    pub(super) fn add(&mut self, problem: &Arc<Problem>) {
+    pub fn add(&mut self, problem: &Arc<Problem>) {
         let slug = slug_of(problem.side, problem.error.kind());
         let group = self.groups.entry(slug).or_default();
         group.total += 1;
@@ -83,14 +95,15 @@ impl Outcome {
     }
 
     /// Notes an entry that was left out for its type.
-    pub(super) fn skip(&mut self, path: &RelPath) {
+    pub fn skip(&mut self, path: &RelPath) {
         if self.skipped.len() < EXAMPLES_MAX {
             self.skipped.push(path.clone());
         }
     }
 
     /// Entries that failed; those that vanished are none.
-    pub(super) fn failed(&self) -> u64 {
+    #[must_use]
+    pub fn failed(&self) -> u64 {
         let failures = self
             .groups
             .iter()
@@ -99,12 +112,14 @@ impl Outcome {
     }
 
     /// Entries that are new, or have new content, or a new name for it.
-    pub(super) fn copied(&self) -> u64 {
+    #[must_use]
+    pub fn copied(&self) -> u64 {
         self.ends.get(EndState::Copied) + self.ends.get(EndState::Linked)
     }
 
     /// The exit code, as far as it is not for the reason of a stop.
-    pub(super) fn exit(&self) -> Exit {
+    #[must_use]
+    pub fn exit(&self) -> Exit {
         let groups = self.groups.keys().map(|slug| entry_exit(*slug));
         let exit = groups.fold(Exit::Ok, Exit::graver);
         let exit = if self.deletions_withheld > 0 || (self.is_unsealed && self.stop.is_none()) {
@@ -118,8 +133,18 @@ impl Outcome {
         }
     }
 
+    /// The same for a run of that verb: what a move leaves behind for its type has not moved.
+    #[must_use]
+    pub fn exit_of(&self, verb: Verb) -> Exit {
+        match self.uncarried > 0 && verb == Verb::Move {
+            true => self.exit().graver(Exit::Partial),
+            false => self.exit(),
+        }
+    }
+
     /// The first failures, for programs.
-    pub(super) fn failures(&self) -> Vec<ItemError> {
+    #[must_use]
+    pub fn failures(&self) -> Vec<ItemError> {
         let failures = self
             .groups
             .iter()
@@ -138,17 +163,5 @@ fn entry_exit(slug: Slug) -> Exit {
         // Of a whole destination it is a refusal; of some of its entries a partial success.
         Slug::PermDest => Exit::Partial,
         other => other.exit(),
-    }
-}
-
-/// A problem, for programs.
-pub(super) fn item_error(problem: &Problem) -> ItemError {
-    ItemError {
-        code: slug_of(problem.side, problem.error.kind()).name(),
-        side: side_word(problem.side),
-        path: PathField::from(&problem.path),
-        message: cause_of(&problem.error),
-        errno: problem.error.os(),
-        retried: problem.retried,
     }
 }

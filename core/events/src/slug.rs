@@ -1,6 +1,6 @@
 //! The catalogue of slugs: stable names of everything that can go wrong.
 
-use crate::exit::Exit;
+use blit_config::Exit;
 
 macro_rules! slugs {
     ($($(#[doc = $doc:literal])+ $slug:ident = $name:literal => $exit:ident,)*) => {
@@ -85,6 +85,12 @@ slugs! {
     IoSource = "io.source" => Partial,
     /// The target's device fails.
     IoTarget = "io.target" => Partial,
+    /// The daemon ended before the job did.
+    JobInterrupted = "job.interrupted" => Unreachable,
+    /// As many jobs run as may.
+    JobLimit = "job.limit" => Refused,
+    /// There is no such job.
+    JobUnknown = "job.unknown" => NotFound,
     /// What the target cannot keep.
     MetaUnsupported = "meta.unsupported" => Ok,
     /// Two names cannot both exist at the target.

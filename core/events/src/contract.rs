@@ -1,12 +1,13 @@
-//! Errors of stores and plugins in the user's terms.
+//! Errors of stores in the user's terms.
 
-use blit_contract::{Error, ErrorKind, Side};
-use blit_registry::RegistryError;
+use blit_config::Exit;
+use blit_contract::{Error, ErrorKind, Problem, Side};
 
-use super::{Slug, UserError};
+use crate::{Changed, ItemError, PathField, Slug, UserError, side_word};
 
 /// The slug of an entry's error on a side.
-pub(crate) fn slug_of(side: Side, kind: ErrorKind) -> Slug {
+#[must_use]
+pub fn slug_of(side: Side, kind: ErrorKind) -> Slug {
     match (side, kind) {
         (_, ErrorKind::Bug) => Slug::InternalBug,
         (_, ErrorKind::Busy) => Slug::EntryBusy,
@@ -30,7 +31,8 @@ pub(crate) fn slug_of(side: Side, kind: ErrorKind) -> Slug {
 }
 
 /// An error that ended the whole command, about the place that the user calls `shown`.
-pub(crate) fn from_contract(side: Side, shown: &str, error: &Error) -> UserError {
+#[must_use]
+pub fn from_contract(side: Side, shown: &str, error: &Error) -> UserError {
     let cause = cause_of(error);
     let new = |slug, message: String| UserError::new(slug, message).cause(cause.clone());
     match (side, error.kind()) {
@@ -39,7 +41,7 @@ pub(crate) fn from_contract(side: Side, shown: &str, error: &Error) -> UserError
         }
         (Side::Source, ErrorKind::Denied) => {
             new(Slug::PermSource, format!("{shown} may not be read"))
-                .exits(crate::exit::Exit::Refused)
+                .exits(Exit::Refused)
                 .next("run as a user that may read it")
         }
         (Side::Target, ErrorKind::Denied) => {
@@ -58,13 +60,13 @@ pub(crate) fn from_contract(side: Side, shown: &str, error: &Error) -> UserError
             Slug::IoSource,
             format!("{shown} cannot be read: its device fails"),
         )
-        .exits(crate::exit::Exit::Failed)
+        .exits(Exit::Failed)
         .next("look at the system log (dmesg) for the device"),
         (Side::Target, ErrorKind::Io) => new(
             Slug::IoTarget,
             format!("{shown} cannot be written: its device fails"),
         )
-        .exits(crate::exit::Exit::Failed)
+        .exits(Exit::Failed)
         .next("look at the system log (dmesg) for the device"),
         (_, ErrorKind::Corrupt) => new(
             Slug::DataMismatch,
@@ -76,24 +78,18 @@ pub(crate) fn from_contract(side: Side, shown: &str, error: &Error) -> UserError
 }
 
 /// A defect of blit.
-pub(crate) fn internal(cause: impl Into<String>) -> UserError {
+#[must_use]
+pub fn internal(cause: impl Into<String>) -> UserError {
     UserError::new(Slug::InternalBug, "blit has a defect")
         .cause(cause)
         .state("files under their final names are complete")
         .next("please report it with the output of: blit diagnostics dump")
-        .changed(super::Changed::Unknown)
-}
-
-/// No plugin for what was asked, or one that failed, about the place that the user calls `shown`.
-pub(crate) fn from_registry(side: Side, shown: &str, error: RegistryError) -> UserError {
-    match error {
-        RegistryError::Plugin(error) => from_contract(side, shown, &error),
-        other => UserError::new(Slug::PluginFailed, other.to_string()),
-    }
+        .changed(Changed::Unknown)
 }
 
 /// The operation, the entry and the system's own words.
-pub(crate) fn cause_of(error: &Error) -> String {
+#[must_use]
+pub fn cause_of(error: &Error) -> String {
     let mut cause = error.to_string();
     let mut source = std::error::Error::source(error);
     while let Some(inner) = source {
@@ -103,16 +99,15 @@ pub(crate) fn cause_of(error: &Error) -> String {
     cause
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_plugin_that_is_missing_is_told_as_such() {
-        let registry = blit_registry::Registry::builtin().unwrap();
-        let missing = registry.planner(Some("absent"), &blit_registry::PluginConfig::new());
-        let error = from_registry(Side::Target, "/backup", missing.err().unwrap());
-        assert_eq!((error.slug, error.exit().code()), (Slug::PluginFailed, 12));
-        assert!(error.message.contains("absent"), "{error}");
+/// A problem with an entry, for programs.
+#[must_use]
+pub fn item_error(problem: &Problem) -> ItemError {
+    ItemError {
+        code: slug_of(problem.side, problem.error.kind()).name(),
+        side: side_word(problem.side),
+        path: PathField::from(&problem.path),
+        message: cause_of(&problem.error),
+        errno: problem.error.os(),
+        retried: problem.retried,
     }
 }
