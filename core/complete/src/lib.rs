@@ -13,7 +13,12 @@ mod found;
 mod shell;
 mod typed;
 
-use std::{ffi::OsStr, path::PathBuf, sync::Arc, time::Duration};
+use std::{
+    ffi::OsStr,
+    path::PathBuf,
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use blit_control::Peers;
 use blit_lanes::MakeLanes;
@@ -93,7 +98,21 @@ impl Completer {
         if let Some(kept) = cache.as_ref().and_then(Cache::read) {
             return Some(kept);
         }
-        let found = found::ask(self, (peer.id, &addresses), place, BUDGET)?;
+        // A connection that is given up counts as a failure over there, and ten of them shut this machine out.
+        let silent = self.cache.as_ref().map(|folder| {
+            let machine = ("silent".to_owned(), peer.id.to_string());
+            Cache::of(folder, &machine, None)
+        });
+        if silent.as_ref().and_then(Cache::read).is_some() {
+            return None;
+        }
+        let began = Instant::now();
+        let Some(found) = found::ask(self, (peer.id, &addresses), place, BUDGET) else {
+            if let Some(silent) = silent.filter(|_| began.elapsed() >= BUDGET) {
+                drop(silent.write(&[]));
+            }
+            return None;
+        };
         if let Some(cache) = cache {
             // The next question asks once more.
             drop(cache.write(&found));
