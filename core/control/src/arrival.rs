@@ -21,7 +21,7 @@ use tonic::transport::server::Connected;
 
 use crate::{
     Arrivals, NodeId,
-    limits::{HalfOpen, Limits},
+    limits::{HalfOpen, Limits, Seat},
     tls::{ALPN, ALPN_LANE, ALPN_PAIR, EXPORTER_LABEL, LANES_EXPORTER_LABEL, exported},
 };
 
@@ -127,14 +127,56 @@ pub(crate) async fn take_lanes(
 /// How long a machine that is not known may stay, from its proved key on: joining takes no longer.
 const STRANGER_WAIT: Duration = Duration::from_secs(10);
 
+/// How long a machine that is known may take, from its proved key on, to begin HTTP/2. From then on its
+/// signs of life tell whether it is there.
+const GREETING_WAIT: Duration = Duration::from_secs(10);
+
+/// With these many bytes HTTP/2 begins (RFC 9113, 3.4).
+const GREETING_BYTES: usize = 24;
+
+/// How long a connection may stay.
+struct Stay {
+    /// Is done when it has to go.
+    over: Pin<Box<dyn Future<Output = ()> + Send>>,
+    /// Once it has said so many bytes more it stays for as long as it likes; a stranger never does.
+    bytes_left: Option<usize>,
+}
+
+impl Stay {
+    fn of_stranger(place: HalfOpen) -> Self {
+        Self {
+            over: Box::pin(async move {
+                let _ = timeout(STRANGER_WAIT, place.dismissed()).await;
+            }),
+            bytes_left: None,
+        }
+    }
+
+    fn of_known(wait: Duration) -> Self {
+        Self {
+            over: Box::pin(tokio::time::sleep(wait)),
+            bytes_left: Some(GREETING_BYTES),
+        }
+    }
+
+    /// Whether it may stay for as long as it likes, now that it said so many bytes more.
+    fn ends_with(&mut self, bytes: usize) -> bool {
+        self.bytes_left.as_mut().is_some_and(|left| {
+            *left = left.saturating_sub(bytes);
+            *left == 0
+        })
+    }
+}
+
 /// A connection whose other end has proved a key.
 pub(crate) struct Secured {
     socket: TlsStream<TcpStream>,
     peer: VerifiedPeer,
     /// Where it is among those that have proved nothing: anybody can make a key.
     place: Option<HalfOpen>,
-    /// Is over when it has to go.
-    stay: Option<Pin<Box<dyn Future<Output = ()> + Send>>>,
+    /// One of those that its machine may have, if that is known.
+    seat: Option<Seat>,
+    stay: Option<Stay>,
 }
 
 impl Secured {
@@ -144,22 +186,39 @@ impl Secured {
         self
     }
 
-    /// Lets it stay for as long as it likes if it is known, and otherwise for long enough to join.
-    pub(crate) fn admitted(mut self, arrivals: &dyn Arrivals) -> Self {
+    /// Lets it stay for as long as it likes if it is known, and otherwise for long enough to join. `None`:
+    /// its machine has as many connections as it may.
+    pub(crate) fn admitted(
+        mut self,
+        arrivals: &dyn Arrivals,
+        limits: &Arc<Limits>,
+    ) -> Option<Self> {
         let place = self.place.take();
-        if let Some(place) = place.filter(|_| self.peer.pairs || !arrivals.knows(&self.peer)) {
-            self.stay = Some(Box::pin(async move {
-                let _ = timeout(STRANGER_WAIT, place.dismissed()).await;
-            }));
+        if self.peer.pairs || !arrivals.knows(&self.peer) {
+            self.stay = place.map(Stay::of_stranger);
+            return Some(self);
         }
-        self
+        self.seat = limits.seat(self.peer.id);
+        if self.seat.is_none() {
+            let peer = self.peer.id.short();
+            tracing::warn!(%peer, "it has as many connections as it may");
+            return None;
+        }
+        self.stay = Some(Stay::of_known(GREETING_WAIT));
+        Some(self)
     }
 
     fn may_stay(&mut self, cx: &mut Context<'_>) -> io::Result<()> {
         let stay = self.stay.as_mut();
-        match stay.is_some_and(|stay| stay.as_mut().poll(cx).is_ready()) {
+        match stay.is_some_and(|stay| stay.over.as_mut().poll(cx).is_ready()) {
             true => Err(io::ErrorKind::TimedOut.into()),
             false => Ok(()),
+        }
+    }
+
+    fn heard(&mut self, bytes: usize) {
+        if self.stay.as_mut().is_some_and(|stay| stay.ends_with(bytes)) {
+            self.stay = None;
         }
     }
 }
@@ -212,6 +271,7 @@ impl Arrived {
             socket,
             peer,
             place: None,
+            seat: None,
             stay: None,
         })))
     }
@@ -232,7 +292,10 @@ impl AsyncRead for Secured {
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
         self.may_stay(cx)?;
-        Pin::new(&mut self.socket).poll_read(cx, buffer)
+        let before = buffer.filled().len();
+        let polled = Pin::new(&mut self.socket).poll_read(cx, buffer);
+        self.heard(buffer.filled().len() - before);
+        polled
     }
 }
 
@@ -263,5 +326,33 @@ impl AsyncWrite for Secured {
 
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         Pin::new(&mut self.socket).poll_shutdown(cx)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::limits::HALF_OPEN_MAX;
+    use futures_util::FutureExt;
+
+    #[tokio::test]
+    async fn who_is_known_has_to_begin_and_may_stay_then() {
+        let mut stay = Stay::of_known(GREETING_WAIT);
+        assert!(stay.over.as_mut().now_or_never().is_none());
+        assert!(!stay.ends_with(GREETING_BYTES - 1));
+        assert!(stay.ends_with(1));
+        // Whoever says nothing has to go.
+        Stay::of_known(Duration::ZERO).over.await;
+    }
+
+    #[tokio::test]
+    async fn a_stranger_has_to_go_when_others_come_whatever_it_says() {
+        let limits = Arc::<Limits>::default();
+        let enter = || limits.enter(IpAddr::from([192, 0, 2, 1]), Instant::now());
+        let mut stay = Stay::of_stranger(enter().unwrap());
+        assert!(!stay.ends_with(1 << 20));
+        assert!(stay.over.as_mut().now_or_never().is_none());
+        let _others: Vec<_> = (0..HALF_OPEN_MAX).map(|_| enter()).collect();
+        stay.over.await;
     }
 }

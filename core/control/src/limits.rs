@@ -1,4 +1,5 @@
-//! How much strangers get, by where they come from: a neighbour's whole network counts as one.
+//! How much strangers get, by where they come from: a neighbour's whole network counts as one. And how many
+//! connections a machine that is known may have.
 
 use std::{
     collections::{HashMap, VecDeque},
@@ -9,6 +10,8 @@ use std::{
 
 use parking_lot::Mutex;
 use tokio::sync::Notify;
+
+use crate::NodeId;
 
 /// How many connections may be on their way to a proved key: in all, and of one prefix.
 pub(crate) const HALF_OPEN_MAX: usize = 256;
@@ -22,10 +25,42 @@ const DEAF_FOR: Duration = Duration::from_secs(60);
 /// How many prefixes are remembered before those that matter no more are forgotten.
 const PREFIXES_MAX: usize = 4_096;
 
-/// What each prefix has used up.
+/// How many connections one machine may have. It may have 16 sessions, and ask things beside them. What it
+/// sends on a connection and nobody reads takes memory (`CONNECTION_WINDOW_BYTES`).
+pub(crate) const CONNECTIONS_OF_PEER_MAX: usize = 24;
+
+/// What each prefix, and each machine that is known, has used up.
 #[derive(Debug, Default)]
 pub(crate) struct Limits {
-    records: Mutex<HashMap<IpAddr, Record>>,
+    records: Mutex<Records>,
+    connections: Mutex<HashMap<NodeId, usize>>,
+}
+
+#[derive(Debug)]
+struct Records {
+    of: HashMap<IpAddr, Record>,
+    /// With so many, those that matter no more are forgotten.
+    forget_at: usize,
+}
+
+impl Default for Records {
+    fn default() -> Self {
+        Self {
+            of: HashMap::new(),
+            forget_at: PREFIXES_MAX,
+        }
+    }
+}
+
+impl Records {
+    fn of(&mut self, prefix: IpAddr, now: Instant) -> &mut Record {
+        if self.of.len() >= self.forget_at {
+            self.of.retain(|_, record| record.matters(now));
+            // While most of them matter, looking through all for each that comes would take too long.
+            self.forget_at = PREFIXES_MAX.max(2 * self.of.len());
+        }
+        self.of.entry(prefix).or_default()
+    }
 }
 
 #[derive(Debug, Default)]
@@ -62,7 +97,7 @@ impl Limits {
     pub(crate) fn enter(self: &Arc<Self>, from: IpAddr, now: Instant) -> Option<HalfOpen> {
         let prefix = prefix_of(from);
         let mut records = self.records.lock();
-        let record = records.entry(prefix).or_default();
+        let record = records.of(prefix, now);
         if record.deaf_until.is_some_and(|until| until > now) {
             return None;
         }
@@ -71,9 +106,9 @@ impl Limits {
         }
         let gone = Arc::<Notify>::default();
         record.half_open.push_back(Arc::clone(&gone));
-        let in_all: usize = records.values().map(|it| it.half_open.len()).sum();
+        let in_all: usize = records.of.values().map(|it| it.half_open.len()).sum();
         if in_all > HALF_OPEN_MAX {
-            let most = records.values_mut().max_by_key(|it| it.half_open.len());
+            let most = records.of.values_mut().max_by_key(|it| it.half_open.len());
             most.into_iter().for_each(Record::dismiss);
         }
         Some(HalfOpen {
@@ -86,10 +121,7 @@ impl Limits {
     /// Counts a failure to prove a key, or to be somebody who may come.
     pub(crate) fn failed(&self, from: IpAddr, now: Instant) {
         let mut records = self.records.lock();
-        if records.len() >= PREFIXES_MAX {
-            records.retain(|_, record| record.matters(now));
-        }
-        let record = records.entry(prefix_of(from)).or_default();
+        let record = records.of(prefix_of(from), now);
         let since = *record.since.get_or_insert(now);
         if now.saturating_duration_since(since) >= FAILURES_WINDOW {
             record.since = Some(now);
@@ -101,6 +133,39 @@ impl Limits {
             record.deaf_until = Some(now + DEAF_FOR);
             record.failures = 0;
             record.since = None;
+        }
+    }
+
+    /// Makes room for a connection of a machine that is known; `None` if it has as many as it may.
+    pub(crate) fn seat(self: &Arc<Self>, peer: NodeId) -> Option<Seat> {
+        let mut connections = self.connections.lock();
+        let taken = connections.entry(peer).or_default();
+        if *taken >= CONNECTIONS_OF_PEER_MAX {
+            return None;
+        }
+        *taken += 1;
+        Some(Seat {
+            limits: Arc::clone(self),
+            peer,
+        })
+    }
+}
+
+/// A connection of a machine that is known.
+#[derive(Debug)]
+pub(crate) struct Seat {
+    limits: Arc<Limits>,
+    peer: NodeId,
+}
+
+impl Drop for Seat {
+    fn drop(&mut self) {
+        let mut connections = self.limits.connections.lock();
+        if let Some(taken) = connections.get_mut(&self.peer) {
+            *taken -= 1;
+            if *taken == 0 {
+                connections.remove(&self.peer);
+            }
         }
     }
 }
@@ -122,7 +187,7 @@ impl HalfOpen {
 
 impl Drop for HalfOpen {
     fn drop(&mut self) {
-        if let Some(record) = self.limits.records.lock().get_mut(&self.prefix) {
+        if let Some(record) = self.limits.records.lock().of.get_mut(&self.prefix) {
             record.half_open.retain(|it| !Arc::ptr_eq(it, &self.gone));
         }
     }
@@ -179,7 +244,11 @@ mod tests {
         assert_eq!(dismissed(&held), others.len());
         assert_eq!(dismissed(&others), 0, "they are not the crowd");
         drop(held);
-        assert!(limits.records.lock()[&at("10.0.0.0")].half_open.is_empty());
+        assert!(
+            limits.records.lock().of[&at("10.0.0.0")]
+                .half_open
+                .is_empty()
+        );
     }
 
     #[test]
@@ -214,6 +283,43 @@ mod tests {
             let address = Ipv4Addr::from_bits((number as u32) << 8);
             limits.failed(address.into(), later);
         }
-        assert!(limits.records.lock().len() <= PREFIXES_MAX);
+        assert!(limits.records.lock().of.len() <= PREFIXES_MAX);
+    }
+
+    #[test]
+    fn strangers_who_come_and_go_without_a_failure_are_forgotten_too() {
+        let (limits, now) = (Arc::new(Limits::default()), Instant::now());
+        for number in 0..3 * PREFIXES_MAX {
+            let address = Ipv4Addr::from_bits((number as u32) << 8);
+            drop(limits.enter(address.into(), now));
+        }
+        assert!(limits.records.lock().of.len() <= PREFIXES_MAX);
+    }
+
+    #[test]
+    fn prefixes_that_all_matter_are_not_looked_through_each_time() {
+        let (limits, now) = (Arc::new(Limits::default()), Instant::now());
+        for number in 0..2 * PREFIXES_MAX {
+            let address = Ipv4Addr::from_bits((number as u32) << 8);
+            limits.failed(address.into(), now);
+        }
+        let records = limits.records.lock();
+        assert_eq!(records.of.len(), 2 * PREFIXES_MAX, "none is forgotten");
+        assert!(records.forget_at >= 2 * PREFIXES_MAX);
+    }
+
+    #[test]
+    fn a_machine_has_as_many_connections_as_it_may_and_others_have_theirs() {
+        let limits = Arc::new(Limits::default());
+        let (one, other) = (NodeId::from_bytes([1; 32]), NodeId::from_bytes([2; 32]));
+        let mut seats: Vec<_> = (0..CONNECTIONS_OF_PEER_MAX)
+            .map(|_| limits.seat(one).unwrap())
+            .collect();
+        assert!(limits.seat(one).is_none());
+        assert!(limits.seat(other).is_some());
+        seats.pop();
+        assert!(limits.seat(one).is_some());
+        drop(seats);
+        assert!(limits.connections.lock().is_empty());
     }
 }

@@ -4,7 +4,7 @@ use std::{
     io,
     pin::Pin,
     sync::Arc,
-    task::{Context, Poll},
+    task::{Context, Poll, ready},
     time::Duration,
 };
 
@@ -133,7 +133,11 @@ impl Server {
         stop: impl Future<Output = ()> + Send,
     ) -> io::Result<()> {
         let taking = take_lanes(self.lanes, Arc::clone(&arrivals));
-        let arriving = Arriving(self.queue, Arc::clone(&arrivals));
+        let arriving = Arriving {
+            queue: self.queue,
+            arrivals: Arc::clone(&arrivals),
+            limits: Arc::clone(&self.limits),
+        };
         let refusals = Refusals {
             arrivals: Arc::clone(&arrivals),
             limits: self.limits,
@@ -199,14 +203,28 @@ impl Refusals {
     }
 }
 
-struct Arriving(mpsc::Receiver<io::Result<Secured>>, Arc<dyn Arrivals>);
+struct Arriving {
+    queue: mpsc::Receiver<io::Result<Secured>>,
+    arrivals: Arc<dyn Arrivals>,
+    limits: Arc<Limits>,
+}
 
 impl Incoming for Arriving {
     type Item = io::Result<Secured>;
 
     fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
-        let arrived = self.0.poll_recv(cx);
-        arrived.map(|next| next.map(|next| Ok(next?.admitted(&*self.1))))
+        loop {
+            match ready!(self.queue.poll_recv(cx)) {
+                None => return Poll::Ready(None),
+                Some(Err(cause)) => return Poll::Ready(Some(Err(cause))),
+                Some(Ok(secured)) => {
+                    // Whoever is not admitted is hung up on.
+                    if let Some(secured) = secured.admitted(&*self.arrivals, &self.limits) {
+                        return Poll::Ready(Some(Ok(secured)));
+                    }
+                }
+            }
+        }
     }
 }
 

@@ -125,9 +125,9 @@ impl Spec {
 fn to_leg(leg: &JobLeg) -> Result<(Leg, Terms), BadSpec> {
     let mut frames = FrameBuffer::default();
     frames.push(leg.request.clone());
-    let frame = frames.next_message().map_err(|error| bad(error))?;
+    let frame = frames.next_message().map_err(bad)?;
     let frame = frame.ok_or_else(|| bad("a session is cut off"))?;
-    let Request::Session(request) = Request::from_frame(frame).map_err(|error| bad(error))? else {
+    let Request::Session(request) = Request::from_frame(frame).map_err(bad)? else {
         return Err(bad("what it asks for is no session"));
     };
     let leg = Leg {

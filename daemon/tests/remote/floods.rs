@@ -9,6 +9,7 @@ use std::{
         atomic::{AtomicBool, AtomicUsize, Ordering},
     },
     thread,
+    time::Duration,
 };
 
 use blit_conform::{assert_same, scaled};
@@ -29,12 +30,14 @@ fn from(address: &str, daemon: &Daemon) -> std::io::Result<TcpStream> {
     Ok(socket.into())
 }
 
-fn descriptors(daemon: &Daemon) -> usize {
+/// How many it has open.
+pub(crate) fn descriptors(daemon: &Daemon) -> usize {
     let open = std::fs::read_dir(format!("/proc/{}/fd", daemon.id())).unwrap();
     open.count()
 }
 
-fn resident_kib(daemon: &Daemon) -> u64 {
+/// How much memory it has.
+pub(crate) fn resident_kib(daemon: &Daemon) -> u64 {
     let status = std::fs::read_to_string(format!("/proc/{}/status", daemon.id())).unwrap();
     let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
     let kib = line.unwrap().trim().trim_end_matches(" kB");
@@ -67,6 +70,20 @@ fn sockets_that_say_nothing_keep_nobody_out_and_take_no_memory() {
     assert!(more <= DESCRIPTORS_MORE, "{more} descriptors more");
     let taken = resident_kib(&two.daemon).saturating_sub(memory);
     assert!(taken <= KIB_MORE, "{taken} KiB more");
+    // When they go, all of it is as it was.
+    drop(held);
+    comes_to_be("their descriptors are closed", || {
+        descriptors(&two.daemon) <= before + 8
+    });
+}
+
+/// Waits until `is_so`, or fails: what the daemon does by itself takes a moment.
+fn comes_to_be(what: &str, is_so: impl Fn() -> bool) {
+    let came = (0..6_000).any(|_| {
+        thread::sleep(Duration::from_millis(10));
+        is_so()
+    });
+    assert!(came, "it never came to be that {what}");
 }
 
 #[test]

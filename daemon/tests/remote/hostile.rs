@@ -3,7 +3,7 @@
 //! Every script names the error that it ends in, so that one that never reached its rule is noticed. After
 //! each the module is as it was, and so is everything around it.
 
-mod attacker;
+pub(crate) mod attacker;
 mod daemons;
 mod requests;
 mod script;

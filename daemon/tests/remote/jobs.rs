@@ -446,7 +446,7 @@ fn an_unknown_job_is_told_as_such() {
 #[test]
 fn as_many_jobs_run_as_may_and_one_more_is_refused() {
     let stage = Stage::new();
-    let target = |number: usize| stage.two.scratch.path(&format!("targets/{number}"));
+    let target = |number: usize| stage.two.scratch.path(format!("targets/{number}"));
     let ids: Vec<String> = (0..blit_jobs::RUNNING_MAX)
         .map(|number| stage.detach_to(&["copy", ENDLESS], &target(number)))
         .collect();

@@ -200,7 +200,8 @@ pub(crate) fn tls_of_stranger() -> rustls::ClientConfig {
     tls(Some(key_of_stranger()), b"blit/1")
 }
 
-fn tls(key: Option<rcgen::KeyPair>, alpn: &[u8]) -> rustls::ClientConfig {
+/// A TLS client of that key.
+pub(crate) fn tls(key: Option<rcgen::KeyPair>, alpn: &[u8]) -> rustls::ClientConfig {
     let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
     let builder = rustls::ClientConfig::builder_with_provider(provider)
         .with_protocol_versions(&[&rustls::version::TLS13])
@@ -222,7 +223,8 @@ fn tls(key: Option<rcgen::KeyPair>, alpn: &[u8]) -> rustls::ClientConfig {
     config
 }
 
-async fn over<S>(stream: S) -> Result<Channel, String>
+/// Calls over that one connection.
+pub(crate) async fn over<S>(stream: S) -> Result<Channel, String>
 where
     S: hyper::rt::Read + hyper::rt::Write + Send + Unpin + 'static,
 {

@@ -40,7 +40,7 @@ impl Lan {
             .map(Into::into)
             .into();
         arguments.extend(more.iter().map(Into::into));
-        let state = self.scratch.path(&format!("{name}-state"));
+        let state = self.scratch.path(format!("{name}-state"));
         Daemon::start(&self.net.inside("nas"), &state, &arguments)
     }
 

@@ -225,7 +225,8 @@ impl Stage {
     }
 }
 
-fn request(role: Role, verb: Verb, at: &Path) -> Request {
+/// Asks for a session in which the daemon has that role, in that directory of the module `m`.
+pub(crate) fn request(role: Role, verb: Verb, at: &Path) -> Request {
     let names = at.iter().map(|name| name.to_str().unwrap());
     let names = names.map(|name| blit_contract::Name::new(name.as_bytes()).unwrap());
     Request::Session(Box::new(SessionRequest {
