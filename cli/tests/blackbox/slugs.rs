@@ -157,10 +157,10 @@ fn every_slug_of_the_catalogue_is_provoked_in_one_place() {
 fn what_is_shown_elsewhere_is_shown_there() {
     let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR"));
     let read = |file: &str| crate::bench::read(folder.join(file));
-    let daemon = ["between", "lanes", "refusals", "ssh"]
+    let daemon = ["between", "jobs", "lanes", "refusals", "ssh"]
         .map(|file| read(&format!("../daemon/tests/remote/{file}.rs")));
     let daemon = daemon.concat();
-    let ours = read("src/transfer/summary/tests.rs") + &read("src/errors/contract.rs");
+    let ours = read("src/transfer/summary/tests.rs") + &read("src/errors.rs");
     let named = AT_A_DAEMON.iter().map(|(_, test)| (&daemon, test));
     let named = named.chain(NEVER_MET.iter().map(|(_, _, test)| (&ours, test)));
     for (text, test) in named {

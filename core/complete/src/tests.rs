@@ -1,7 +1,7 @@
 use std::{net::TcpListener, path::Path};
 
 use blit_contract::{Connection, SessionGrant};
-use blit_control::{KnownPeer, NodeId};
+use blit_control::{Identity, KnownPeer, NodeId};
 use blit_lanes::Ways;
 
 use super::*;
@@ -65,7 +65,8 @@ fn a_machine_that_is_not_paired_is_never_dialled() {
     let nobody = listener.accept().map(drop).unwrap_err();
     assert_eq!(nobody.kind(), std::io::ErrorKind::WouldBlock);
     assert!(!state.path().join("identity").exists(), "a key was made");
-    // The same listener, once it is a paired machine's.
+    // The same listener, once it is a paired machine's; whoever is paired has a key.
+    Identity::load_or_create(state.path()).unwrap();
     know(state.path(), "nas", 1, &format!("127.0.0.1:{port}"));
     assert!(completer(state.path()).places("nas:/".as_ref()).is_empty());
     listener.accept().map(drop).unwrap();

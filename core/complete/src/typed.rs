@@ -84,7 +84,9 @@ impl<'a> Typed<'a> {
 /// A port before what follows it, if one stands there; `None` for digits that a port could become.
 fn port(rest: &str) -> Option<(Option<u16>, &str)> {
     match rest.split_once(':') {
-        Some((port, rest)) => Some((Some(port.parse().ok()?), rest)),
+        // Behind a slash it belongs to a name.
+        Some((port, rest)) if !port.contains('/') => Some((Some(port.parse().ok()?), rest)),
+        Some(_) => Some((None, rest)),
         None if rest.starts_with(|it: char| it.is_ascii_digit()) => None,
         None => Some((None, rest)),
     }

@@ -26,6 +26,7 @@ mod policy;
 mod select;
 mod store;
 mod transport;
+mod usage;
 
 pub use caps::{Cost, Demands, Limits, StoreCap, StoreCaps, Support, TransportCap, TransportCaps};
 pub use change::{Applied, MetaOp};
@@ -47,7 +48,7 @@ pub use select::{ListOptions, Select, Selection};
 pub use store::KernelFile;
 pub use store::{
     Extent, Published, ReadItem, ReadOptions, Reader, SmallFile, Staged, Store, StoreExt,
-    SyncScope, Usage, View, WriteOptions, Writer,
+    SyncScope, View, WriteOptions, Writer,
 };
 #[cfg(unix)]
 pub use transport::FdLease;
@@ -56,3 +57,4 @@ pub use transport::{
     PeerInfo, RecvStream, RegionHandle, Rma, SecurityClass, SendStream, SessionGrant, Stream,
     StreamKind, Transport, Witness,
 };
+pub use usage::Usage;

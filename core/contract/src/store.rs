@@ -16,7 +16,7 @@ use futures_core::stream::BoxStream;
 
 use crate::{
     Applied, Attributes, Cx, Demands, Descriptor, Entry, EntryBatch, Identity, ListOptions, Loss,
-    MetaOp, RelPath, Replace, Result, StoreCaps, WritePolicy,
+    MetaOp, RelPath, Replace, Result, StoreCaps, Usage, WritePolicy,
 };
 
 /// A place where trees live: a disk, memory, a bucket.
@@ -473,31 +473,4 @@ impl Published {
 pub enum SyncScope {
     /// Everything written to this store so far.
     Tree,
-}
-
-/// How much room a store has. Stores without a limit say `u64::MAX`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct Usage {
-    /// Bytes in all.
-    pub total_bytes: u64,
-    /// Bytes that this user may still write.
-    pub free_bytes: u64,
-    /// Entries in all; 0 if they are not counted.
-    pub total_entries: u64,
-    /// Entries that may still be made.
-    pub free_entries: u64,
-}
-
-impl Usage {
-    /// Room in bytes and entries, all and free.
-    #[must_use]
-    pub fn new(bytes: (u64, u64), entries: (u64, u64)) -> Self {
-        Self {
-            total_bytes: bytes.0,
-            free_bytes: bytes.1,
-            total_entries: entries.0,
-            free_entries: entries.1,
-        }
-    }
 }

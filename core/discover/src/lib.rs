@@ -21,5 +21,11 @@ const SERVICE: &str = "_blit._tcp.local.";
 
 /// Multicast does not work here.
 #[derive(Debug, thiserror::Error)]
-#[error("the local network cannot be asked: {0}")]
-pub struct DiscoverError(#[from] mdns_sd::Error);
+pub enum DiscoverError {
+    /// The network refuses.
+    #[error("the local network cannot be asked: {0}")]
+    Network(#[from] mdns_sd::Error),
+    /// Whoever was asking is gone.
+    #[error("the local network cannot be asked: it ended early")]
+    Ended,
+}

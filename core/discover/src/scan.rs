@@ -57,9 +57,7 @@ pub async fn scan(
     enough: impl Fn(&Neighbour) -> bool + Send + 'static,
 ) -> Result<Neighbours, DiscoverError> {
     let scanning = tokio::task::spawn_blocking(move || listen(wait, enough));
-    scanning
-        .await
-        .unwrap_or_else(|_| Err(mdns_sd::Error::Msg("it ended early".to_owned()).into()))
+    scanning.await.map_err(|_| DiscoverError::Ended)?
 }
 
 fn listen(

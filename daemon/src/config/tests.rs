@@ -120,7 +120,7 @@ fn an_unknown_key_is_refused_with_its_line_and_the_nearest_one() {
         text.contains("line 5") && text.contains("did you mean \"module.access\"?"),
         "{text}"
     );
-    assert!(told("[discovery]\nmdns = true\n").contains("unknown key \"discovery\""));
+    assert!(told("[web]\nport = 80\n").contains("unknown key \"web\""));
     assert!(told("[module]\nname = \"a\"\n").contains("[[module]]"));
     let variable = Written::new("").with("BLIT_DAEMON__NAEM", "x");
     let text = variable.load(&[]).unwrap_err().told();
