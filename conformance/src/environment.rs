@@ -111,6 +111,11 @@ pub fn skip(reason: &str) {
     eprintln!("skipped: {reason}");
 }
 
+/// Says how much a bench has tried, and of which seed. The closing count shows every such line.
+pub fn counted(what: &str) {
+    eprintln!("counted: {what}");
+}
+
 /// Whether the test runs as root; where the complete set of tests must run, not being it fails.
 #[must_use]
 pub fn need_root(why: &str) -> bool {

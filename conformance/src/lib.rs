@@ -28,7 +28,9 @@ mod walk;
 
 pub use compare::{Difference, Options, Snapshot, What, assert_same, assert_same_with, compare};
 pub use crash::{Broken, Promise, is_unfinished, judge_claim, judge_crash, judge_move};
-pub use environment::{Scratch, cases, is_long, is_root, need_root, need_tool, scaled, seed, skip};
+pub use environment::{
+    Scratch, cases, counted, is_long, is_root, need_root, need_tool, scaled, seed, skip,
+};
 pub use killer::{Ended, kill_at};
 pub use remove::remove_tree;
 pub use run::{Blit, Ran};

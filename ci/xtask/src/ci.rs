@@ -1,13 +1,14 @@
 //! `cargo xtask ci`: what a commit must pass. `./ci/test` calls this after installing the tools.
 
+use crate::fuzz;
 use crate::steps::{Steps, cargo, check};
 use crate::suites::{self, Tally};
-use eyre::{Context, bail};
-use std::path::{Path, PathBuf};
+use crate::tools::CARGO_DENY;
+use eyre::bail;
 use std::process::Command;
 
-/// Pinned, so that a new release of the tool cannot fail an old commit.
-const CARGO_DENY_VERSION: &str = "0.20.2";
+/// How long the long run feeds each fuzz target.
+const FUZZ_SECONDS: u32 = 60;
 
 /// Runs every check; an error when one of them failed.
 pub(crate) fn run(long: bool) -> eyre::Result<()> {
@@ -24,12 +25,18 @@ pub(crate) fn run(long: bool) -> eyre::Result<()> {
         suites::portable(long, &mut tally)
     });
     steps.step("test the examples in the documentation", examples);
+    if long {
+        steps.step("fuzz", || fuzz::all(FUZZ_SECONDS, &mut tally));
+    }
     close(steps, &tally)
 }
 
 fn close(steps: Steps, tally: &Tally) -> eyre::Result<()> {
     let (failed, took) = steps.finish();
     let (minutes, seconds) = (took.as_secs() / 60, took.as_secs() % 60);
+    for line in &tally.counted {
+        println!("counted: {line}");
+    }
     for reason in &tally.skipped {
         println!("skipped: {reason}");
     }
@@ -73,34 +80,6 @@ fn examples() -> eyre::Result<()> {
 
 /// Licences, bans and sources. Advisories need the network, so they are not a check of a commit.
 fn dependencies() -> eyre::Result<()> {
-    let tool = cargo_deny()?;
+    let tool = CARGO_DENY.path()?;
     check(Command::new(tool).args(["--locked", "check", "bans", "licenses", "sources"]))
-}
-
-/// The pinned cargo-deny, built below `target/` when the machine has another or none.
-fn cargo_deny() -> eyre::Result<PathBuf> {
-    let installed = PathBuf::from("cargo-deny");
-    if is_pinned(&installed) {
-        return Ok(installed);
-    }
-    let tools = suites::target_folder().join("tools");
-    let built = tools.join("bin/cargo-deny");
-    if !is_pinned(&built) {
-        let version = format!("--version={CARGO_DENY_VERSION}");
-        let mut install = cargo();
-        install.args(["install", "cargo-deny", "--locked", "--debug", "--quiet"]);
-        install.arg(version).arg("--root").arg(&tools);
-        install.arg("--target-dir").arg(tools.join("build"));
-        check(&mut install).wrap_err("cargo-deny cannot be installed")?;
-    }
-    Ok(built)
-}
-
-fn is_pinned(tool: &Path) -> bool {
-    let output = Command::new(tool).arg("--version").output();
-    output.is_ok_and(|it| {
-        String::from_utf8_lossy(&it.stdout)
-            .split_whitespace()
-            .any(|it| it == CARGO_DENY_VERSION)
-    })
 }

@@ -10,6 +10,7 @@ mod docs;
 mod fuzz;
 mod steps;
 mod suites;
+mod tools;
 
 use clap::{Parser, Subcommand};
 use std::ffi::OsString;
@@ -40,9 +41,9 @@ enum Task {
     Docs,
     /// Feed a decoder with what libFuzzer thinks of: fuzz message 60
     Fuzz {
-        /// A folder of conformance/fuzz/corpus
+        /// A folder of conformance/fuzz/corpus, or `all` of them
         target: String,
-        /// How long
+        /// How long, each
         seconds: u32,
     },
 }

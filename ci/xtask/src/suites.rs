@@ -12,6 +12,9 @@ use std::{env, fs};
 /// What a test prints before the reason when it cannot run on this machine.
 const SKIPPED: &str = "skipped: ";
 
+/// What a bench prints before how much it has tried, and of which seed.
+const COUNTED: &str = "counted: ";
+
 /// What ran.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(crate) struct Tally {
@@ -20,8 +23,22 @@ pub(crate) struct Tally {
     pub(crate) failed: usize,
     /// Why a test could not run here, each reason once.
     pub(crate) skipped: Vec<String>,
+    /// What the benches have counted.
+    pub(crate) counted: Vec<String>,
     /// The names of the suites, where the runner tells them.
     names: Vec<String>,
+}
+
+impl Tally {
+    /// Adds what tests have said in these lines.
+    fn add_said<'a>(&mut self, lines: impl Iterator<Item = &'a str>) {
+        for line in lines {
+            self.counted.extend(said_in(line, COUNTED));
+            self.skipped.extend(said_in(line, SKIPPED));
+        }
+        self.skipped.sort();
+        self.skipped.dedup();
+    }
 }
 
 impl AddAssign for Tally {
@@ -30,6 +47,7 @@ impl AddAssign for Tally {
         self.tests += other.tests;
         self.failed += other.failed;
         self.names.extend(other.names);
+        self.counted.extend(other.counted);
         self.skipped.extend(other.skipped);
         self.skipped.sort();
         self.skipped.dedup();
@@ -87,12 +105,13 @@ fn long_value(long: bool) -> &'static str {
 }
 
 fn nextest(selection: &[&str], long: bool) -> eyre::Result<Tally> {
-    let report = target_folder().join("nextest/ci/junit.xml");
+    let profile = if long { "long" } else { "ci" };
+    let report = target_folder().join(format!("nextest/{profile}/junit.xml"));
     // An old report must not count for a run that never came to write one.
     let _ = fs::remove_file(&report);
     let mut command = cargo();
     command
-        .args(["nextest", "run", "--profile=ci", "--locked"])
+        .args(["nextest", "run", "--profile", profile, "--locked"])
         .args(selection);
     let status = command.env("BLIT_LONG", long_value(long)).status()?;
     let text = fs::read_to_string(&report).wrap_err("the tests do not build")?;
@@ -114,10 +133,7 @@ fn from_junit(report: &str) -> Tally {
             .names
             .extend(attribute(suite, "name").map(str::to_owned));
     }
-    tally += Tally {
-        skipped: skips(report.lines()),
-        ..Tally::default()
-    };
+    tally.add_said(report.lines());
     tally
 }
 
@@ -132,9 +148,18 @@ fn attribute<'a>(element: &'a str, name: &str) -> Option<&'a str> {
     element[start..].split('"').next()
 }
 
-fn skips<'a>(lines: impl Iterator<Item = &'a str>) -> Vec<String> {
-    let reason = |line: &'a str| line.split_once(SKIPPED)?.1.split('<').next();
-    lines.filter_map(reason).map(str::to_owned).collect()
+/// What stands behind `mark` in a line, which may be one of an XML file.
+fn said_in(line: &str, mark: &str) -> Option<String> {
+    const ESCAPED: [(&str, &str); 5] = [
+        ("&lt;", "<"),
+        ("&gt;", ">"),
+        ("&quot;", "\""),
+        ("&apos;", "'"),
+        ("&amp;", "&"),
+    ];
+    let said = line.split_once(mark)?.1.split('<').next()?.to_owned();
+    let plain = |said: String, (escaped, plain): &(&str, &str)| said.replace(escaped, plain);
+    Some(ESCAPED.iter().fold(said, plain))
 }
 
 /// The slower way: cargo prints one line of result for each suite.
@@ -166,10 +191,8 @@ fn cargo_test(selection: &[&str], long: bool) -> eyre::Result<Tally> {
 
 /// Reads `test result: ok. 40 passed; 0 failed; …`.
 fn add_line(line: &str, tally: &mut Tally) {
-    let mut added = Tally {
-        skipped: skips(std::iter::once(line)),
-        ..Tally::default()
-    };
+    let mut added = Tally::default();
+    added.add_said(std::iter::once(line));
     if let Some(counts) = line.strip_prefix("test result: ") {
         let words: Vec<_> = counts.split_whitespace().collect();
         let count = |word: &str| {
@@ -240,7 +263,8 @@ mod tests {
 <testsuites name="nextest-run" tests="5" failures="1" errors="0" uuid="x">
     <testsuite name="blit-tidy" tests="2" disabled="0" errors="0" failures="0">
         <testcase name="a" classname="blit-tidy"></testcase>
-            <system-err>skipped: needs mkfs.xfs</system-err>
+            <system-err>skipped: needs mkfs.xfs
+counted: [&quot;copy&quot;]: 6 rounds, seed 7</system-err>
     </testsuite>
     <testsuite name="blit-tidy::workspace" tests="3" disabled="0" errors="0" failures="1">
     </testsuite>
@@ -256,6 +280,11 @@ mod tests {
     #[test]
     fn a_reason_to_skip_is_kept() {
         assert_eq!(from_junit(JUNIT).skipped, ["needs mkfs.xfs"]);
+    }
+
+    #[test]
+    fn what_a_bench_has_counted_is_kept_as_it_said_it() {
+        assert_eq!(from_junit(JUNIT).counted, ["[\"copy\"]: 6 rounds, seed 7"]);
     }
 
     #[test]

@@ -3,7 +3,7 @@
 use blit_conform::tree::{Random, random_tree};
 use blit_conform::{
     Difference, Inject, Options, Ran, Snapshot, What, assert_same, compare, count_syscalls,
-    is_unfinished, need_tool, scaled,
+    counted, is_unfinished, need_tool, scaled,
 };
 
 use crate::bench::{Pair, write};
@@ -96,13 +96,14 @@ fn under_strace_any_failing_call_leaves_old_or_new_and_success_is_exact() {
     let old = Snapshot::of(&before.target);
     let counts = count_syscalls(&before.blit("mirror").args(MIRROR).command());
     let new = Snapshot::of(&before.target);
-    let (mut failed, mut broken) = (0, Vec::new());
+    let (mut cases, mut failed, mut broken) = (0, 0, Vec::new());
     for Fault { call, errors } in FAULTS {
         let made = counts.get(*call).map_or(0, |it| it.made as usize);
         for error in *errors {
             for when in occurrences(made) {
                 let context = format!("{error} from {call}, occurrence {when}");
                 let inject = Inject::fail(call, error, &when);
+                cases += 1;
                 match one(&old, &new, &inject) {
                     Ok(has_failed) => failed += usize::from(has_failed),
                     Err(promise) => broken.push(format!("{context}: {promise}")),
@@ -110,7 +111,10 @@ fn under_strace_any_failing_call_leaves_old_or_new_and_success_is_exact() {
             }
         }
     }
-    eprintln!("{failed} runs failed as they should");
+    counted(&format!(
+        "failing calls (T5b), mirror under strace: {cases} cases, {failed} runs failed as they should, \
+         seed none: counted through"
+    ));
     assert!(broken.is_empty(), "broken promises:\n{}", broken.join("\n"));
     assert!(failed > 20, "only {failed} faults were met");
 }

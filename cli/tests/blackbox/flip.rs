@@ -5,7 +5,7 @@ use std::os::unix::fs::symlink;
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
-use blit_conform::{Snapshot, scaled};
+use blit_conform::{Snapshot, counted, scaled};
 use rustix::fs::{CWD, RenameFlags, renameat_with};
 
 use crate::bench::{Pair, untouched, write};
@@ -69,7 +69,9 @@ fn target_flips(verb: &str, flags: &[&str], place: &str) {
             flips += flipping(&place, &link, || drop(pair.run(verb, flags)));
         }
     });
-    eprintln!("{verb}: {flips} flips of {}", place.display());
+    counted(&format!(
+        "races (T7), {verb}: {flips} flips of one directory, seed none: races"
+    ));
     assert!(flips > 0, "nothing was flipped");
 }
 

@@ -4,7 +4,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use blit_conform::{Snapshot, assert_same, need_root, scaled};
+use blit_conform::{Snapshot, assert_same, counted, need_root, scaled};
 use rustix::fs::{CWD, FallocateFlags, Mode, OFlags, fallocate, fstatvfs, openat};
 use rustix::io::Errno;
 
@@ -125,7 +125,9 @@ impl Tight {
             let step = at * needed / count;
             full += usize::from(self.run(step as u64 * STEP_BYTES));
         }
-        eprintln!("{count} sizes, {full} of them full, seed none: the sizes are counted through");
+        counted(&format!(
+            "full disks (T5c): {count} sizes, {full} of them full, seed none: counted through"
+        ));
         assert!(full * 2 > count, "only {full} of {count} were full");
     }
 }

@@ -10,7 +10,7 @@ use std::io::Write;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
-use blit_conform::{Ran, Scratch, assert_same, cases, need_tool, scaled, seed};
+use blit_conform::{Ran, Scratch, assert_same, cases, counted, need_tool, scaled, seed};
 use serde_json::Value;
 
 use self::states::{MOTIONS, Motion, PAGE_BYTES, page, state, whole};
@@ -150,7 +150,10 @@ fn rounds(verb: &[&str]) {
         let at = seen.rounds as u64;
         round(verb, seed.wrapping_add(at), &mut seen);
     }
-    eprintln!("{verb:?}: {seen:?}, seed {seed}");
+    counted(&format!(
+        "moving sources (T9), {}: {seen:?}, seed {seed}",
+        verb.join(" ")
+    ));
     assert!(is_enough(&seen), "{seen:?}");
 }
 
@@ -208,7 +211,9 @@ fn a_move_of_a_moving_source_publishes_only_states_that_it_had() {
             }
         }
     }
-    eprintln!("move: {rounds} rounds, {moved} files moved, seed {seed}");
+    counted(&format!(
+        "moving sources (T9), move: {rounds} rounds, {moved} files moved, seed {seed}"
+    ));
     assert!(moved > 0);
 }
 
@@ -252,7 +257,9 @@ fn a_file_written_through_a_map_is_published_in_its_length_with_bytes_that_were_
     }
     typing.join().unwrap();
     assert!(writer.wait().unwrap().success());
-    eprintln!("mapped: {runs} runs, seed none: races");
+    counted(&format!(
+        "moving sources (T9), written through a map: {runs} runs, seed none: races"
+    ));
     assert!(runs > 0);
 }
 

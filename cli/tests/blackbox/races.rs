@@ -9,7 +9,7 @@ use std::fs;
 use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 
-use blit_conform::{Ran, Scratch, need_tool, scaled};
+use blit_conform::{Ran, Scratch, counted, need_tool, scaled};
 
 use self::canary::{Canary, Escape, leaks};
 use self::flipper::{flipping, usurping};
@@ -153,7 +153,9 @@ fn races(side: Side) {
         flips += own;
     }
     let operations = OPERATIONS.len();
-    eprintln!("{side:?}: {operations} operations, {runs} runs, {flips} flips, seed none: races");
+    counted(&format!(
+        "races (T7), {side:?}: {operations} operations, {runs} runs, {flips} flips, seed none: races"
+    ));
     assert!(found.is_empty(), "{}", found.join("\n"));
     assert!(flips >= operations as u64 * flips_min());
 }
@@ -208,7 +210,9 @@ fn a_flipper_of_unfinished_files_leads_no_operation_out_of_the_target() {
         runs += 1;
     }
     assert!(usurped > 0, "no unfinished file was met");
-    eprintln!("staging: {runs} runs, {usurped} unfinished files usurped, seed none: races");
+    counted(&format!(
+        "races (T7), staging: {runs} runs, {usurped} unfinished files usurped, seed none: races"
+    ));
 }
 
 /// The root itself: a link there is followed once, because the user named it. What a run does happens
@@ -258,7 +262,9 @@ fn roots(side: Side) {
         }
         runs += 1;
     }
-    eprintln!("root of {side:?}: {runs} runs, {flips} flips, seed none: races");
+    counted(&format!(
+        "races (T7), root of {side:?}: {runs} runs, {flips} flips, seed none: races"
+    ));
 }
 
 #[test]

@@ -2,7 +2,7 @@
 //! content, and the same command again ends as if nothing had happened.
 
 use blit_conform::tree::Random;
-use blit_conform::{Ended, FileSystem, kill_at, scaled, seed};
+use blit_conform::{Ended, FileSystem, counted, kill_at, scaled, seed};
 
 use crate::arena::Arena;
 use crate::workload::{BATCH, COPY, COPY_OVER, MIRROR, MOVE, Workload};
@@ -106,7 +106,9 @@ fn sweep(workload: &Workload, kind: FileSystem, twice: bool) {
         broken.extend(found.map(|it| format!("{context}: {it}")));
     }
     let (name, kind) = (workload.name, kind.name());
-    eprintln!("{name} on {kind}: {kills} kills at {calls} calls, seed {seed}");
+    counted(&format!(
+        "SIGKILL (T3), {name} on {kind}: {kills} kills at {calls} calls, seed {seed}"
+    ));
     assert!(
         broken.is_empty(),
         "seed {seed}, {name}:\n{}",

@@ -4,7 +4,7 @@ use std::process::Stdio;
 use std::time::{Duration, Instant};
 
 use blit_conform::tree::Random;
-use blit_conform::{FileSystem, scaled, seed};
+use blit_conform::{FileSystem, counted, scaled, seed};
 
 use crate::arena::{Arena, Planted};
 use crate::workload::{LARGE_COPY, LARGE_MIRROR, LARGE_MOVE, Workload};
@@ -71,7 +71,9 @@ fn at_random(workload: &Workload, kind: FileSystem) {
         broken.extend(found.map(|it| format!("killed after {moment:?}: {it}")));
     }
     let (name, kind) = (workload.name, kind.name());
-    eprintln!("{name} on {kind}: {kills} kills at random moments, seed {seed}");
+    counted(&format!(
+        "SIGKILL (T3), {name} on {kind}: {kills} kills at random moments, seed {seed}"
+    ));
     assert!(
         broken.is_empty(),
         "seed {seed}, {name}:\n{}",

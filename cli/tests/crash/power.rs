@@ -8,8 +8,8 @@ use std::path::Path;
 use blit_conform::power::{Crash, Recording};
 use blit_conform::tree::Random;
 use blit_conform::{
-    Broken, FileSystem, Options, Promise, Scratch, Snapshot, is_unfinished, judge_move, scaled,
-    seed,
+    Broken, FileSystem, Options, Promise, Scratch, Snapshot, counted, is_unfinished, judge_move,
+    scaled, seed,
 };
 
 use crate::arena::{has_ended_well, is_known_of};
@@ -106,7 +106,9 @@ impl<'a> Bench<'a> {
         }
         let (name, events) = (&self.name, self.recording.log().events().len());
         let states = crashes.len();
-        eprintln!("{name}: {states} states of {events} events, seed {seed}");
+        counted(&format!(
+            "power loss (T4), {name}: {states} states of {events} events, seed {seed}"
+        ));
         assert!(states >= 4, "{name}: nothing was written");
         let shown = broken.len().min(40);
         assert!(

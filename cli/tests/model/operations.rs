@@ -1,5 +1,7 @@
 //! T2: random stories of edits and commands; after each command everything is as promised.
 
+use blit_conform::counted;
+
 use crate::bench;
 use crate::command::Binary;
 use crate::generate::stories;
@@ -18,7 +20,8 @@ fn after_every_step_of_a_random_story_both_trees_are_what_was_promised() {
             false => Err(format!("{:?}", told.complaints)),
         }
     });
-    eprintln!(
-        "{cases} cases, seed {seed}: {commands} commands, {edits} edits, {dry_runs} dry runs compared"
-    );
+    counted(&format!(
+        "random stories (T2): {cases}, {commands} commands, {edits} edits, {dry_runs} dry runs \
+         compared, seed {seed}"
+    ));
 }

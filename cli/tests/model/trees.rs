@@ -1,5 +1,7 @@
 //! T1: random trees with nasty names, sizes and metadata, through every verb.
 
+use blit_conform::counted;
+
 use crate::bench;
 use crate::command::{Binary, Command, Limit, Verb};
 use crate::generate::two_trees;
@@ -23,7 +25,9 @@ fn every_verb_carries_a_random_tree_exactly_over_nothing_and_over_another_tree()
         }
         Ok(())
     });
-    eprintln!("{cases} cases, seed {seed}: {entries} entries, {commands} commands");
+    counted(&format!(
+        "random trees (T1): {cases} pairs, {entries} entries, {commands} commands, seed {seed}"
+    ));
 }
 
 /// Copied where nothing is, or mirrored where another tree is; then compared; in the end moved away.

@@ -6,8 +6,8 @@ use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::{Path as DiskPath, PathBuf};
 use std::sync::Arc;
 
-use blit_conform::What;
 use blit_conform::tree::set_times;
+use blit_conform::{What, counted};
 use blit_contract::{RelPath, Store};
 use blit_engine::{Job, Options, Source, Target, Top};
 use blit_registry::{PluginConfig, Registry};
@@ -219,7 +219,10 @@ fn every_wrong_engine_is_caught_by_the_right_complaint() {
         escaped, [""; 0],
         "these engines are wrong and were not caught"
     );
-    eprintln!("{} wrong engines, seed {FIRST_SEED}", wrong.len());
+    counted(&format!(
+        "wrong engines that are caught: {}, seed {FIRST_SEED}",
+        wrong.len()
+    ));
 }
 
 #[test]
@@ -232,7 +235,10 @@ fn the_right_engine_is_never_complained_of() {
             told.complaints
         );
     }
-    eprintln!("{} cases, seed {FIRST_SEED}", STORIES_MAX / 4);
+    counted(&format!(
+        "stories of the right engine: {}, seed {FIRST_SEED}",
+        STORIES_MAX / 4
+    ));
 }
 
 /// How many stories it takes until the engine is complained of with that word.

@@ -8,10 +8,10 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use crate::text::is_harmless;
+use crate::text::{is_harmless, utf8};
 
 /// Puts the bytes where the decoder looks for its file: each thread has one folder.
-fn with_file(name: &str, bytes: &[u8], then: impl FnOnce(&Path, &Path)) {
+pub(crate) fn with_file(name: &str, bytes: &[u8], then: impl FnOnce(&Path, &Path)) {
     thread_local! {
         static FOLDER: tempfile::TempDir = tempfile::tempdir().expect("a folder");
     }
@@ -40,6 +40,24 @@ pub(crate) fn config(bytes: &[u8]) {
             assert_eq!(again.settings, loaded.settings);
         }
         Err(error) => is_harmless(&error),
+    });
+}
+
+/// Lines of `NAME=VALUE`: what a shell hands on.
+pub(crate) fn environment(bytes: &[u8]) {
+    utf8(bytes, |text| {
+        let variables = text.lines().filter_map(|line| line.split_once('='));
+        let sources = Sources::default().with_environment(variables);
+        match sources.load() {
+            Ok(loaded) => {
+                let again = sources.load().expect("nothing has changed");
+                assert_eq!(again.settings, loaded.settings);
+            }
+            Err(error) => {
+                is_harmless(&error);
+                is_harmless(&error.next());
+            }
+        }
     });
 }
 
@@ -78,7 +96,7 @@ pub(crate) fn invitations(bytes: &[u8]) {
     });
 }
 
-/// Peers that can be read can be written, and read as the same again.
+/// Peers that can be read can be shown and written, and read as the same again.
 pub(crate) fn peers(bytes: &[u8]) {
     with_file("peers.toml", bytes, |state, _| {
         let all = |peers: &Peers| peers.iter().cloned().collect::<Vec<KnownPeer>>();
@@ -86,6 +104,13 @@ pub(crate) fn peers(bytes: &[u8]) {
             Ok(peers) => peers,
             Err(error) => return is_harmless(&error),
         };
+        for peer in peers.iter() {
+            let KnownPeer {
+                name, how, added, ..
+            } = peer;
+            let shown = [name, how, added].into_iter().chain(&peer.addresses);
+            shown.for_each(is_harmless);
+        }
         let Some(first) = peers.iter().next().cloned() else {
             return;
         };

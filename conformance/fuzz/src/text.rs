@@ -11,14 +11,14 @@ use std::{
     str::FromStr,
 };
 
-fn utf8(bytes: &[u8], then: impl FnOnce(&str)) {
+pub(crate) fn utf8(bytes: &[u8], then: impl FnOnce(&str)) {
     if let Ok(text) = std::str::from_utf8(bytes) {
         then(text);
     }
 }
 
 /// What can be read can be written, and reads as the same again.
-fn round<T: FromStr + Display + Debug + PartialEq>(text: &str)
+pub(crate) fn round<T: FromStr + Display + Debug + PartialEq>(text: &str)
 where
     T::Err: Display + Debug,
 {

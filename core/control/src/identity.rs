@@ -43,6 +43,12 @@ impl NodeId {
         &self.0
     }
 
+    /// The machine that shows this certificate, in DER; nothing if it is none.
+    #[must_use]
+    pub fn shown_by(certificate: &[u8]) -> Option<Self> {
+        Self::of_certificate(&CertificateDer::from(certificate)).ok()
+    }
+
     /// The machine whose key is in a certificate. Nothing else of the certificate is looked at.
     pub(crate) fn of_certificate(certificate: &CertificateDer<'_>) -> Result<Self, rustls::Error> {
         let parsed = ParsedCertificate::try_from(certificate)?;
@@ -196,7 +202,7 @@ impl Identity {
             .self_signed(key)
             .ok()?;
         let certificate = certificate.der().clone();
-        let id = NodeId::of_certificate(&certificate).ok()?;
+        let id = NodeId::shown_by(&certificate)?;
         let private = PrivateKeyDer::Pkcs8(PrivatePkcs8KeyDer::from(key.serialize_der()));
         let signer = rustls::crypto::aws_lc_rs::sign::any_eddsa_type(match &private {
             PrivateKeyDer::Pkcs8(der) => der,

@@ -80,6 +80,14 @@ struct Record {
     addresses: Vec<String>,
 }
 
+impl Record {
+    /// Whether a terminal would obey what is shown of it; it may come from another machine.
+    fn steers(&self) -> bool {
+        let mut shown = [&self.added, &self.how].into_iter().chain(&self.addresses);
+        shown.any(|it| it.contains(char::is_control))
+    }
+}
+
 impl Peers {
     /// Reads the peers in the directory `state`. Without a file there are none.
     ///
@@ -103,6 +111,9 @@ impl Peers {
         let text = String::from_utf8(bytes.to_vec()).map_err(|error| broken(error.to_string()))?;
         let file: File = toml::from_str(&text).map_err(|error| broken(error.to_string()))?;
         let peers = file.peer.into_iter().map(|(name, record)| {
+            if record.steers() || name.contains(char::is_control) {
+                return Err(broken(format!("peer {name} has control characters")));
+            }
             let id = record.id.parse();
             let id = id.map_err(|_| broken(format!("peer {name} has no valid id")))?;
             let peer = KnownPeer {
@@ -289,6 +300,28 @@ mod tests {
             Peers::load(state.path()),
             Err(PeersError::Broken { .. })
         ));
+    }
+
+    #[test]
+    fn what_would_steer_a_terminal_is_nothing_that_a_machine_is_called() {
+        let read = |text: &str| Peers::read("peers.toml".into(), text.as_bytes());
+        let id = NodeId::from_bytes([1; 32]);
+        let file = |name: &str, how: &str, address: &str| {
+            format!(
+                "[peer.\"{name}\"]\nid = \"{id}\"\nadded = \"\"\nhow = \"{how}\"\naddresses = [\"{address}\"]\n"
+            )
+        };
+        read(&file("nas", "fingerprint", "nas:9031")).unwrap();
+        const CLEARS: &str = "\\u001b[2J";
+        for text in [
+            file(CLEARS, "", ""),
+            file("nas", CLEARS, ""),
+            file("nas", "", CLEARS),
+        ] {
+            let error = read(&text).unwrap_err().to_string();
+            assert!(error.contains("control characters"), "{error}");
+            assert!(!error.contains('\u{1b}'), "{error}");
+        }
     }
 
     #[test]

@@ -12,7 +12,7 @@ use std::{
 };
 
 use blit_conform::{
-    Ran, Snapshot, assert_same, judge_crash, need_root, scaled, seed, tree::Random,
+    Ran, Snapshot, assert_same, counted, judge_crash, need_root, scaled, seed, tree::Random,
 };
 use parking_lot::Mutex;
 
@@ -291,6 +291,9 @@ fn breaks(way: Way, verb: Verb) {
         assert_eq!(again.code, Some(0), "{told}\n{ran}\n{again}");
         assert_same(&source, &target);
     }
+    counted(&format!(
+        "broken ways (T6), {way:?} {verb:?}: {times} runs, {met} broken, seed {seed}"
+    ));
     assert!(met * 2 >= times, "only {met} of {times} bytes were met");
 }
 

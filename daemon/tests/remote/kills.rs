@@ -4,8 +4,8 @@
 use std::path::{Path, PathBuf};
 
 use blit_conform::{
-    Blit, Broken, Ended, Snapshot, assert_same, judge_crash, judge_move, kill_at, need_root,
-    need_tool, scaled, seed, tree::Random,
+    Blit, Broken, Ended, Snapshot, assert_same, counted, judge_crash, judge_move, kill_at,
+    need_root, need_tool, scaled, seed, tree::Random,
 };
 
 use crate::bench::{HOST, Two, contents, there};
@@ -140,7 +140,8 @@ fn kills_of_the_client(work: Work) {
     let mut random = Random::new(seed);
     let mut points: Vec<usize> = (1..=calls).collect();
     // Whoever only reads makes few.
-    for _ in 0..scaled(3, calls).min(calls) {
+    let kills = scaled(3, calls).min(calls);
+    for _ in 0..kills {
         let nth = points.swap_remove(random.below(points.len()));
         stage.plant();
         let before = stage.now();
@@ -149,6 +150,9 @@ fn kills_of_the_client(work: Work) {
         let told = format!("{work:?}, call {nth} of {calls}, BLIT_SEED={seed}");
         stage.judge(&before, &new, &told);
     }
+    counted(&format!(
+        "SIGKILL (T3), {work:?} with a daemon: {kills} kills of the client at {calls} calls, seed {seed}"
+    ));
 }
 
 /// Kills the daemon at calls by chance.
@@ -180,6 +184,9 @@ fn kills_of_the_daemon(work: Work) {
         let told = format!("{work:?}, call {nth} of a thread, BLIT_SEED={seed}");
         stage.judge(&before, &new, &told);
     }
+    counted(&format!(
+        "SIGKILL (T3), {work:?} with a daemon: {killed} kills of the daemon in {times} runs, seed {seed}"
+    ));
     assert!(killed > 0, "the daemon was never killed in {times} runs");
 }
 

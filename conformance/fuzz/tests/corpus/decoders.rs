@@ -18,6 +18,7 @@ const MARKS: &[&str] = &[
     "impl FromStr for",
     "include_proto!",
     "postcard::from_bytes",
+    ".read_until(",
     "pub fn parse(&self, text: &OsStr)",
     "pub fn read(record: &Record)",
     "postcard::take_from_bytes",

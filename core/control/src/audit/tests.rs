@@ -63,6 +63,15 @@ fn a_changed_line_is_named() {
 }
 
 #[test]
+fn nothing_is_due_behind_the_last_number_that_there_is() {
+    let folder = tempfile::tempdir().unwrap();
+    let (first, before) = line_of(u64::MAX, NOTHING_BEFORE, &event("m/a")).unwrap();
+    let (second, _) = line_of(1, &before, &event("m/b")).unwrap();
+    let lines = [first, second].map(|it| it.trim_end().to_owned());
+    assert_eq!(first_broken(folder.path(), &lines), 2);
+}
+
+#[test]
 fn a_removed_line_is_found_at_the_one_behind_it() {
     for removed in 1..4 {
         let (folder, mut lines) = five();

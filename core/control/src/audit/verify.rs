@@ -200,12 +200,10 @@ impl Chain {
         if text.is_none_or(|text| sum_of(&text) != place.sum) {
             return Err("it was changed".to_owned());
         }
-        let expected = self.number + 1;
-        if self.first.is_some() && place.seq != expected {
-            return Err(format!(
-                "it has number {}, and {expected} was due",
-                place.seq
-            ));
+        let due = self.number.checked_add(1);
+        if self.first.is_some() && due != Some(place.seq) {
+            let due = due.map_or_else(|| "none".to_owned(), |it| it.to_string());
+            return Err(format!("it has number {}, and {due} was due", place.seq));
         }
         let begins = self.first.is_none() && place.seq > 1;
         if !begins && place.prev != self.sum {

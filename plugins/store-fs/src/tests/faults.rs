@@ -7,7 +7,7 @@ mod sites;
 
 use std::{collections::BTreeMap, sync::Arc};
 
-use blit_conform::{Snapshot, is_long, scaled};
+use blit_conform::{Snapshot, counted, is_long, scaled};
 use blit_engine::Progress;
 use parking_lot::Mutex;
 use rustix::io::Errno;
@@ -146,11 +146,11 @@ fn sweep(name: &str) {
         }
     }
     let count = cases.len();
-    eprintln!(
-        "{name}: {count} cases at {} sites, {met} met, {failed} runs failed as they should, \
-         seed none: the cases are counted through",
+    counted(&format!(
+        "failing calls (T5a), {name}: {count} cases at {} sites, {met} met, {failed} runs failed as \
+         they should, seed none: counted through",
         clean.calls.len()
-    );
+    ));
     assert!(broken.is_empty(), "broken promises:\n{}", broken.join("\n"));
     assert!(
         met * 10 >= count * 8,
