@@ -25,7 +25,9 @@ impl fmt::Display for Origin {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::BuiltIn => f.write_str("built in"),
-            Self::Environment(name) => write!(f, "environment variable {name}"),
+            Self::Environment(name) => {
+                write!(f, "environment variable {}", super::error::plain(name))
+            }
             Self::File { file, line } => {
                 write!(f, "{}, line {line}", super::error::plain(file.display()))
             }
