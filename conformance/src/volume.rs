@@ -1,8 +1,10 @@
 //! File systems in image files, mounted for as long as a test needs them.
 
 use std::io;
+use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::time::{Duration, Instant};
 
 use crate::{need_root, need_tool, skip};
 
@@ -74,6 +76,7 @@ impl FileSystem {
 #[derive(Debug)]
 pub struct Mounted {
     at: Option<PathBuf>,
+    image: Option<PathBuf>,
 }
 
 impl Mounted {
@@ -100,6 +103,7 @@ impl Mounted {
             .arg(at))?;
         Ok(Self {
             at: Some(at.to_owned()),
+            image: Some(image.to_owned()),
         })
     }
 
@@ -113,17 +117,47 @@ impl Mounted {
         run(mount.args(["-t", "tmpfs", "-o", "size=4g", "none"]).arg(at))?;
         Ok(Self {
             at: Some(at.to_owned()),
+            image: None,
         })
     }
 
-    /// Unmounts it, and fails if somebody uses it.
+    /// Unmounts it, and fails if somebody uses it. Then everything is in the image.
     ///
     /// # Errors
-    /// What `umount` says.
+    /// What `umount` says; or that the image is still in use after [`PATIENCE`].
     pub fn unmount(mut self) -> io::Result<()> {
         let at = self.at.take().unwrap_or_default();
-        run(Command::new("umount").arg(&at)).inspect_err(|_| self.at = Some(at))
+        run(Command::new("umount").arg(&at)).inspect_err(|_| self.at = Some(at))?;
+        self.image.as_deref().map_or(Ok(()), released)
     }
+}
+
+/// How long an unmounted image may stay in use.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// Waits until no loop device has `image` any more. A mount namespace that anybody made meanwhile has
+/// a copy of every mount, and only with the last of them does the kernel write what it holds back.
+fn released(image: &Path) -> io::Result<()> {
+    let end = Instant::now() + PATIENCE;
+    while is_attached(image)? {
+        if Instant::now() > end {
+            let said = format!("{} stays attached to a loop device", image.display());
+            return Err(io::Error::other(said));
+        }
+        std::thread::sleep(Duration::from_millis(1));
+    }
+    Ok(())
+}
+
+fn is_attached(image: &Path) -> io::Result<bool> {
+    for device in std::fs::read_dir("/sys/block")? {
+        // It is there only while the device has a file.
+        let file = device?.path().join("loop/backing_file");
+        if std::fs::read(file).is_ok_and(|of| of.trim_ascii_end() == image.as_os_str().as_bytes()) {
+            return Ok(true);
+        }
+    }
+    Ok(false)
 }
 
 impl Drop for Mounted {

@@ -75,6 +75,9 @@ pub struct WritePolicy {
     /// Whether staged data is read back from storage, after the barrier and before it is published,
     /// and compared with [`crate::Staged::digest`].
     pub verify: bool,
+    /// Whether what is deleted is looked at once more when nobody finds it any more. Between the look
+    /// at a name and its end another may take it: with this he is not deleted in its stead.
+    pub aside: bool,
 }
 
 impl WritePolicy {
@@ -86,6 +89,7 @@ impl WritePolicy {
             preserve,
             backup: false,
             verify: false,
+            aside: false,
         }
     }
 
@@ -93,6 +97,13 @@ impl WritePolicy {
     #[must_use]
     pub const fn with_verify(mut self, verify: bool) -> Self {
         self.verify = verify;
+        self
+    }
+
+    /// The same, deleting only what it has taken aside and looked at there.
+    #[must_use]
+    pub const fn with_aside(mut self, aside: bool) -> Self {
+        self.aside = aside;
         self
     }
 

@@ -9,7 +9,10 @@ use std::{
 
 use blit_conform::{Blit, Ran, Scratch};
 
-use crate::sshd::{Sshd, can_serve};
+use crate::{
+    first_steps::into_namespace,
+    sshd::{Sshd, can_serve},
+};
 
 /// What everybody calls the daemon's machine here.
 pub(crate) const HOST: &str = "localhost";
@@ -313,11 +316,8 @@ impl Net {
         "10.77.1.1".to_owned()
     }
 
-    /// The words that run a program in it. Unlike `ip netns exec` they make no mount namespace, which
-    /// would keep images of other tests mounted.
     fn inside(&self) -> Vec<String> {
-        let file = format!("--net=/run/netns/{}", self.0);
-        vec!["nsenter".to_owned(), file]
+        into_namespace(&self.0).into()
     }
 }
 

@@ -44,7 +44,7 @@ fn a_second_machine_is_invited_by_the_command_line() {
 
 #[test]
 fn the_quick_start_works_between_two_namespaces() {
-    if !need_root("network namespaces") || !need_tool("ip") || !need_tool("unshare") {
+    if !need_root("network namespaces") || !need_tool("ip") || !need_tool("nsenter") {
         return;
     }
     let net = Namespaces::new();
@@ -59,7 +59,11 @@ fn the_quick_start_works_between_two_namespaces() {
         format!("--module=photos={}:rw", photos.display()).into(),
     ];
     let state = scratch.path("daemon-state");
-    let daemon = Daemon::start(&net.inside("nas"), &state, &arguments);
+    let daemon = Daemon::start(
+        &net.inside("nas").each_ref().map(String::as_str),
+        &state,
+        &arguments,
+    );
     let inside = net.inside("pc");
     let run = |words: &[&str]| client(&scratch).under(inside.clone()).args(words).run();
     run(&["pair", "10.77.0.1", &daemon.invitation]).succeeds();
@@ -94,11 +98,21 @@ impl Namespaces {
         net
     }
 
-    /// The words that run a program in one of them.
-    pub(crate) fn inside(&self, which: &str) -> Vec<&str> {
-        let name = self.names.iter().find(|name| name.ends_with(which));
-        vec!["ip", "netns", "exec", name.unwrap()]
+    pub(crate) fn name(&self, which: &str) -> &str {
+        let mut names = self.names.iter();
+        names.find(|name| name.ends_with(which)).unwrap()
     }
+
+    /// The words that run a program in one of them.
+    pub(crate) fn inside(&self, which: &str) -> [String; 2] {
+        into_namespace(self.name(which))
+    }
+}
+
+/// The words that run a program in a network namespace. Unlike `ip netns exec` they make no mount
+/// namespace, which would keep images of other tests mounted.
+pub(crate) fn into_namespace(name: &str) -> [String; 2] {
+    ["nsenter".to_owned(), format!("--net=/run/netns/{name}")]
 }
 
 impl Drop for Namespaces {

@@ -21,14 +21,13 @@ struct Lan {
 impl Lan {
     /// `None` where there can be none.
     fn new() -> Option<Self> {
-        if !need_root("network namespaces") || !need_tool("ip") || !need_tool("unshare") {
+        if !need_root("network namespaces") || !need_tool("ip") || !need_tool("nsenter") {
             return None;
         }
         let (net, scratch) = (Namespaces::new(), Scratch::new());
         for which in ["nas", "pc"] {
-            // `ip netns exec NAME` without the rest.
-            let name = net.inside(which)[3].to_owned();
-            ip(&["-n", &name, "route", "add", "224.0.0.0/4", "dev", "cable"]);
+            let name = net.name(which);
+            ip(&["-n", name, "route", "add", "224.0.0.0/4", "dev", "cable"]);
         }
         let _ = scratch.directory("marker-of-path");
         Some(Self { net, scratch })
@@ -41,7 +40,11 @@ impl Lan {
             .into();
         arguments.extend(more.iter().map(Into::into));
         let state = self.scratch.path(format!("{name}-state"));
-        Daemon::start(&self.net.inside("nas"), &state, &arguments)
+        Daemon::start(
+            &self.net.inside("nas").each_ref().map(String::as_str),
+            &state,
+            &arguments,
+        )
     }
 
     fn module(&self) -> String {
@@ -103,7 +106,7 @@ fn a_daemon_is_found_once_it_shares_something_and_tells_nothing_of_what_it_share
         .says("blit scan");
     // It moves, as machines do whose addresses are lent to them.
     nas.kill();
-    let name = lan.net.inside("nas")[3].to_owned();
+    let name = lan.net.name("nas").to_owned();
     ip(&[
         "-n",
         &name,
@@ -128,7 +131,7 @@ impl Sender {
         let send = "while :; do for it in \"$0\"/*; do cat \"$it\" > /dev/udp/224.0.0.251/5353; done; \
                     sleep 0.1; done";
         let inside = lan.net.inside("nas");
-        let mut command = Command::new(inside[0]);
+        let mut command = Command::new(&inside[0]);
         command
             .args(&inside[1..])
             .args(["bash", "-c", send])

@@ -7,7 +7,7 @@ use blit_contract::{Cx, Entry, Error, ErrorKind, Name, RelPath, Result, WritePol
 use crate::{
     error::{error, is_missing},
     keep,
-    place::{Place, Tree},
+    place::{Place, Tree, fresh_partial},
     sys::{Directory, Rename, Stat, StatKind, errno},
 };
 
@@ -31,10 +31,11 @@ fn one(tree: &Tree, policy: WritePolicy, path: &RelPath, entry: &Entry) -> Resul
     let failed = |cause: io::Error| error("delete", &cause).at(path);
     let place = tree.place(path).map_err(failed)?;
     let stat = place.directory.stat(&place.name).map_err(failed)?;
-    if !may_go(&stat, entry) {
-        return Err(Error::new(ErrorKind::Changed, "delete")
-            .at(path)
-            .because("it is not what was scanned"));
+    // Other names of a file that go, or come, are changes that concern this one in nothing.
+    let shall_be_as_scanned =
+        policy.aside && stat.kind != StatKind::Directory && entry.identity.links == 1;
+    if !may_go(&stat, entry) || (shall_be_as_scanned && !stat.is(entry)) {
+        return Err(changed(path));
     }
     if let Some(handles) = tree.handles() {
         handles.forget(path);
@@ -45,14 +46,51 @@ fn one(tree: &Tree, policy: WritePolicy, path: &RelPath, entry: &Entry) -> Resul
     if policy.backup {
         return keep(tree, path, &place);
     }
+    let failed = |cause: io::Error| match stat.is_locked {
+        true => Error::new(ErrorKind::Immutable, "delete").at(path),
+        false => failed(cause),
+    };
+    if policy.aside {
+        return aside(tree, path, &place, entry, &failed);
+    }
     let unlinked = tree.changing(&place.directory, |directory| directory.unlink(&place.name));
-    unlinked.map_err(|cause| {
-        if stat.is_locked {
-            Error::new(ErrorKind::Immutable, "delete").at(path)
-        } else {
-            failed(cause)
-        }
+    unlinked.map_err(failed)
+}
+
+/// Takes an object aside, where nobody looks for it, and deletes it if it still is what was scanned.
+/// Whoever has taken its name since the last look gets it back.
+fn aside(
+    tree: &Tree,
+    path: &RelPath,
+    place: &Place,
+    entry: &Entry,
+    failed: &dyn Fn(io::Error) -> Error,
+) -> Result<()> {
+    let hidden = fresh_partial();
+    tree.changing(&place.directory, |directory| {
+        directory.rename(&place.name, directory, &hidden, Rename::Replace)
     })
+    .map_err(failed)?;
+    let deleted = match place.directory.stat(&hidden) {
+        Ok(stat) if may_go(&stat, entry) => place.directory.unlink(&hidden).map_err(failed),
+        Ok(_) => Err(changed(path)),
+        Err(cause) => Err(failed(cause)),
+    };
+    deleted.or_else(|error| {
+        // A writer that was faster than this has its newest state there; this one gets a name beside it.
+        let back = |name: &Name| {
+            let directory = &place.directory;
+            directory.rename(&hidden, directory, name, Rename::Keep)
+        };
+        put_beside(&place.name, back).map_err(failed)?;
+        Err(error)
+    })
+}
+
+fn changed(path: &RelPath) -> Error {
+    Error::new(ErrorKind::Changed, "delete")
+        .at(path)
+        .because("it is not what was scanned")
 }
 
 /// Removes a directory, which must be empty: what is in it was not scanned.

@@ -2,6 +2,8 @@
 //! over the portable twin, but for those about what it says it cannot do.
 
 #[cfg(not(feature = "portable-sys"))]
+mod deleting;
+#[cfg(not(feature = "portable-sys"))]
 mod faults;
 #[cfg(not(feature = "portable-sys"))]
 mod keeping;

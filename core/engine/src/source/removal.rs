@@ -45,7 +45,8 @@ async fn remove_batch(
     source: &Source,
     items: Vec<(RelPath, Entry)>,
 ) -> Result<u64> {
-    let policy = WritePolicy::new(Durability::None, Preserve::NONE);
+    // Whoever is at work in the source puts new states in the place of old ones, also in this moment.
+    let policy = WritePolicy::new(Durability::None, Preserve::NONE).with_aside(true);
     let doomed: Vec<_> = items
         .iter()
         .map(|(path, entry)| (source.top.source_path(path), entry.clone()))
