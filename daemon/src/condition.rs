@@ -9,10 +9,7 @@ use blit_contract::Cx;
 use blit_control::Health;
 use rustix::process::{Resource, getrlimit};
 
-use crate::{
-    modules::Module,
-    serve::{Daemon, SESSIONS_MAX},
-};
+use crate::{modules::Module, serve::Daemon, sessions::SESSIONS_MAX};
 
 /// No daemon of this form was built before 2026 began. A clock that says so is wrong, and with it every
 /// sentence about how old an invitation is, or when something was done.
@@ -83,7 +80,7 @@ impl Daemon {
         if self.is_stopping() {
             return Some("the daemon is stopping".to_owned());
         }
-        if self.sessions() >= SESSIONS_MAX {
+        if self.sessions.len() >= SESSIONS_MAX {
             return Some("as many sessions run as may".to_owned());
         }
         let tight = self.descriptors.are_tight();

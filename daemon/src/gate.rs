@@ -76,12 +76,18 @@ impl Arrivals for Gate {
     }
 
     async fn lane_socket(&self, socket: LaneSocket) -> bool {
+        // A stranger's handshake has cost something, whatever comes then.
+        let is_known = match &socket {
+            LaneSocket::Encrypted { peer, .. } => self.0.name_of(peer).is_some(),
+            LaneSocket::Clear { .. } => true,
+        };
         let bound = lanes::bind(&self.0, socket).await;
-        self.0.bring(bound)
+        self.0.bring(bound) && is_known
     }
 
     fn lane(&self, peer: &VerifiedPeer, opening: LaneOpening, stream: Stream) -> bool {
-        self.0.is_of(&opening.session, peer.id()) && self.0.put(opening, stream)
+        let sessions = &self.0.sessions;
+        sessions.is_of(&opening.session, peer.id()) && sessions.put(opening, stream)
     }
 }
 

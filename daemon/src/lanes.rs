@@ -64,6 +64,11 @@ impl LaneRight {
         let is_offered = self.offers.iter().any(|offer| offer.security == class);
         is_offered.then(|| Arc::clone(&self.grant))
     }
+
+    /// The session is over.
+    pub(crate) fn end(&self) {
+        self.grant.end();
+    }
 }
 
 /// Whether the client is on this very machine. Its address alone does not say so: a tunnel ends here, too.
@@ -83,7 +88,11 @@ pub(crate) async fn bind(daemon: &Daemon, socket: LaneSocket) -> io::Result<(Lan
             peer,
             binding,
         } => {
-            let find = |id: &[u8; 16]| daemon.right(id, Some(peer), SecurityClass::Encrypted);
+            let find = |id: &[u8; 16]| {
+                daemon
+                    .sessions
+                    .right(id, Some(peer), SecurityClass::Encrypted)
+            };
             blit_transport_tcp::bind_encrypted(*socket, binding, find).await?
         }
         LaneSocket::Clear { socket, address } => {
@@ -92,7 +101,7 @@ pub(crate) async fn bind(daemon: &Daemon, socket: LaneSocket) -> io::Result<(Lan
                 true => SecurityClass::SameMachine,
                 false => SecurityClass::TrustedNetwork,
             };
-            let find = |id: &[u8; 16]| daemon.right(id, None, class);
+            let find = |id: &[u8; 16]| daemon.sessions.right(id, None, class);
             blit_transport_tcp::bind_clear(socket, class, find).await?
         }
     };
@@ -139,7 +148,8 @@ impl UnixDoor {
             };
             let daemon = Arc::clone(&daemon);
             tokio::spawn(async move {
-                let find = |id: &[u8; 16]| daemon.right(id, None, SecurityClass::SameMachine);
+                let find =
+                    |id: &[u8; 16]| daemon.sessions.right(id, None, SecurityClass::SameMachine);
                 let bound = blit_transport_unix::bind(socket, find).await;
                 daemon.bring(bound.map(opening));
             });

@@ -40,6 +40,7 @@ mod request;
 mod reserve;
 mod serve;
 mod service;
+mod sessions;
 mod settings;
 mod special;
 mod stdio;

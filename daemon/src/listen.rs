@@ -364,7 +364,7 @@ impl Node {
             "{} modules, {} peers, {} sessions",
             held.modules.len(),
             self.daemon.peers.lock().iter().count(),
-            self.daemon.sessions()
+            self.daemon.sessions.len()
         )
     }
 }

@@ -46,7 +46,7 @@ impl Manage for Manager {
             id: self.0.identity.id().to_string(),
             addresses: self.0.doors.lock().await.addresses(),
             uptime_secs: daemon.started.elapsed().as_secs(),
-            sessions: count(daemon.sessions()),
+            sessions: count(daemon.sessions.len()),
             jobs: count(self.0.jobs.book.running()),
             modules,
             peers: count(daemon.peers.lock().iter().count()),

@@ -1,7 +1,6 @@
 //! Decides who may do what, and lets the engine do it.
 
 use std::{
-    collections::HashMap,
     io,
     path::PathBuf,
     sync::{
@@ -14,13 +13,11 @@ use std::{
 use aws_lc_rs::rand::{SecureRandom, SystemRandom};
 use blit_confine::Domain;
 use blit_contract::{
-    Cancel, Cx, Error, ErrorKind, NoHistory, PeerInfo, Result, SecurityClass, Select, SessionGrant,
-    Store, Stream, Time,
+    Cancel, Cx, Error, ErrorKind, NoHistory, PeerInfo, Result, Select, SessionGrant, Store, Stream,
+    Time,
 };
 use blit_control::{Identity, LaneOpening, NodeId, Peers, Tokens, VerifiedPeer};
 use blit_engine::{Asked, Ended, Playing, answer_with_store};
-use blit_lanes::Grant;
-use blit_transport_grpc::Arrived;
 use blit_wire::{
     Access, Place, Reply, Request, Role, SessionId, SessionRequest, Status, Terms, VERSIONS,
 };
@@ -39,11 +36,8 @@ use crate::{
     plugins::Plugins,
     record::Wish,
     request::{changes, compiled, place_of, role, store_for},
+    sessions::{Guard, Running, Sessions},
 };
-
-/// How many sessions run at a time, of all peers and of one.
-pub(crate) const SESSIONS_MAX: usize = 256;
-const SESSIONS_OF_PEER_MAX: usize = 16;
 
 /// What the daemon is made of.
 pub(crate) struct Daemon {
@@ -56,10 +50,9 @@ pub(crate) struct Daemon {
     pub(crate) tokens: Tokens,
     pub(crate) plugins: Arc<Plugins>,
     pub(crate) confinement: Confinement,
-    sessions: Mutex<HashMap<SessionId, Running>>,
+    pub(crate) sessions: Sessions,
     /// Where clients on this machine bring their lanes.
     unix: Option<PathBuf>,
-    ended: Notify,
     /// Told when somebody became known, or no more is.
     pub(crate) acquainted: Notify,
     is_stopping: AtomicBool,
@@ -72,15 +65,6 @@ pub(crate) struct Daemon {
 pub(crate) struct Held {
     pub(crate) config: Config,
     pub(crate) modules: Vec<Arc<Module>>,
-}
-
-struct Running {
-    peer: NodeId,
-    /// Another machine that has to be known as well: on whose behalf it is, or that is fetched from.
-    third: Option<NodeId>,
-    /// None where this machine dials.
-    lanes: Option<(Arrived, LaneRight)>,
-    cancel: Cancel,
 }
 
 /// What a session is about, once it is clear that it may be.
@@ -115,9 +99,8 @@ impl Daemon {
             tokens,
             plugins,
             confinement,
-            sessions: Mutex::default(),
+            sessions: Sessions::default(),
             unix,
-            ended: Notify::new(),
             acquainted: Notify::new(),
             is_stopping: AtomicBool::new(false),
             descriptors: Descriptors::default(),
@@ -141,16 +124,10 @@ impl Daemon {
     pub(crate) fn drop_strangers(&self) {
         let is_open = self.held().config.is_open;
         let peers = self.peers.lock();
-        for running in self.sessions.lock().values() {
-            let mut parts = [Some(running.peer), running.third].into_iter().flatten();
-            if !is_open && parts.any(|id| peers.with_id(&id).is_none()) {
-                running.cancel.cancel();
-            }
+        if !is_open {
+            let is_known = |id: &NodeId| peers.with_id(id).is_some();
+            self.sessions.drop_strangers(is_known);
         }
-    }
-
-    pub(crate) fn sessions(&self) -> usize {
-        self.sessions.lock().len()
     }
 
     /// Whether it takes no session any more.
@@ -161,13 +138,7 @@ impl Daemon {
     /// Takes no session from now on, and waits until none runs.
     pub(crate) async fn drained(&self) {
         self.is_stopping.store(true, Ordering::Release);
-        loop {
-            let ended = self.ended.notified();
-            if self.sessions.lock().is_empty() {
-                return;
-            }
-            ended.await;
-        }
+        self.sessions.drained().await;
     }
 
     pub(crate) fn caller(&self, peer: &VerifiedPeer) -> Option<Caller> {
@@ -294,7 +265,7 @@ impl Daemon {
             version: env!("CARGO_PKG_VERSION").to_owned(),
             modules: seen.map(|module| module.shown()).collect(),
             uptime_secs: self.started.elapsed().as_secs(),
-            sessions: u32::try_from(self.sessions.lock().len()).unwrap_or(u32::MAX),
+            sessions: u32::try_from(self.sessions.len()).unwrap_or(u32::MAX),
             versions: VERSIONS,
             now: now(),
         }
@@ -381,49 +352,21 @@ impl Daemon {
         Ok((self.begin(id, running)?, SessionGrant { id, offers }))
     }
 
-    /// Whether that session is of this peer.
-    pub(crate) fn is_of(&self, session: &SessionId, peer: NodeId) -> bool {
-        let sessions = self.sessions.lock();
-        let running = sessions.get(session);
-        running.is_some_and(|running| running.peer == peer)
-    }
-
-    /// The right of that session to a lane of that class; `peer` is who brings it, where that is proved.
-    pub(crate) fn right(
-        &self,
-        session: &SessionId,
-        peer: Option<NodeId>,
-        class: SecurityClass,
-    ) -> Option<Arc<Grant>> {
-        let sessions = self.sessions.lock();
-        let running = sessions.get(session)?;
-        let is_theirs = peer.is_none_or(|peer| peer == running.peer);
-        let (_, lanes) = running.lanes.as_ref()?;
-        lanes.grant(class).filter(|_| is_theirs)
-    }
-
-    /// Gives a lane that came as a socket to its session. Answers whether it proved that it belongs to one.
+    /// Gives a lane that came as a socket to its session. Answers whether it did nothing wrong: who hangs up
+    /// in the middle, or comes when all is over, was slow.
     pub(crate) fn bring(&self, bound: io::Result<(LaneOpening, Stream)>) -> bool {
         match bound {
             Ok((opening, stream)) => {
-                if !self.put(opening, stream) {
+                if !self.sessions.put(opening, stream) {
                     tracing::info!("a lane came too late");
                 }
                 true
             }
             Err(cause) => {
                 tracing::info!(%cause, "no lane");
-                false
+                cause.kind() != io::ErrorKind::InvalidData
             }
         }
-    }
-
-    /// Gives a lane to its session; `false` if that is over, or has as many as it may.
-    pub(crate) fn put(&self, opening: LaneOpening, stream: Stream) -> bool {
-        let sessions = self.sessions.lock();
-        let running = sessions.get(&opening.session);
-        let lanes = running.and_then(|running| running.lanes.as_ref());
-        lanes.is_some_and(|(arrived, _)| arrived.put(opening.reverse, stream))
     }
 
     /// Whether a session may begin now.
@@ -438,18 +381,9 @@ impl Daemon {
         Err(Error::new(kind, "open session").because(why))
     }
 
-    /// Makes room for a session, which ends when the guard is dropped.
     fn begin(&self, id: SessionId, running: Running) -> Result<Guard<'_>> {
         self.may_begin()?;
-        let mut sessions = self.sessions.lock();
-        let of_peer = sessions.values().filter(|it| it.peer == running.peer);
-        if sessions.len() >= SESSIONS_MAX || of_peer.count() >= SESSIONS_OF_PEER_MAX {
-            return Err(
-                Error::new(ErrorKind::Busy, "open session").because("as many sessions run as may")
-            );
-        }
-        sessions.insert(id, running);
-        Ok(Guard { daemon: self, id })
+        self.sessions.begin(id, running)
     }
 }
 
@@ -465,17 +399,4 @@ pub(crate) fn new_session() -> Result<SessionId> {
 pub(crate) fn now() -> Time {
     let now = jiff::Timestamp::now();
     Time::new(now.as_second(), now.subsec_nanosecond().unsigned_abs())
-}
-
-/// A session that runs until this is dropped.
-pub(crate) struct Guard<'a> {
-    daemon: &'a Daemon,
-    id: SessionId,
-}
-
-impl Drop for Guard<'_> {
-    fn drop(&mut self) {
-        self.daemon.sessions.lock().remove(&self.id);
-        self.daemon.ended.notify_waiters();
-    }
 }

@@ -67,7 +67,7 @@ impl<S: AsyncRead + AsyncWrite + Send + Unpin> Accepted<S> {
     /// wrong with a hello is not said to the other end, which sees its socket closed.
     ///
     /// # Errors
-    /// `InvalidData` with a [`BadHello`]; whatever the socket says.
+    /// `InvalidData` with a [`BadHello`], `NotConnected` with [`BadHello::Over`]; whatever the socket says.
     pub async fn bind(
         mut self,
         find: impl FnOnce(&[u8; 16]) -> Option<Arc<Grant>>,
@@ -96,6 +96,9 @@ impl<S: AsyncRead + AsyncWrite + Send + Unpin> Accepted<S> {
         let hello = unproved.prove(grant.keys(), &self.binding)?;
         if self.security < grant.security() {
             return Err(BadHello::Security);
+        }
+        if grant.is_over() {
+            return Err(BadHello::Over);
         }
         // The last check, since it uses the number up: a stranger cannot take one away.
         if !grant.take(hello.stream) {
@@ -221,7 +224,11 @@ fn receiving(id: u64, half: Box<dyn RecvStream>) -> Stream {
 }
 
 fn refused(why: BadHello) -> io::Error {
-    io::Error::new(io::ErrorKind::InvalidData, why)
+    let kind = match why {
+        BadHello::Over => io::ErrorKind::NotConnected,
+        _ => io::ErrorKind::InvalidData,
+    };
+    io::Error::new(kind, why)
 }
 
 fn random() -> io::Result<[u8; 32]> {

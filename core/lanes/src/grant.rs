@@ -1,6 +1,6 @@
 //! What a daemon remembers of a session whose lanes may come as sockets.
 
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use blit_contract::SecurityClass;
 
@@ -16,6 +16,7 @@ pub struct Grant {
     security: SecurityClass,
     /// A bit for each stream number that was used.
     used: AtomicU64,
+    is_over: AtomicBool,
 }
 
 impl Grant {
@@ -26,6 +27,7 @@ impl Grant {
             keys,
             security,
             used: AtomicU64::new(0),
+            is_over: AtomicBool::new(false),
         }
     }
 
@@ -39,6 +41,16 @@ impl Grant {
     #[must_use]
     pub fn security(&self) -> SecurityClass {
         self.security
+    }
+
+    /// The session is over: no lane is bound any more. A daemon that keeps the right for a while can tell
+    /// who comes late from who never belonged to a session.
+    pub fn end(&self) {
+        self.is_over.store(true, Ordering::Release);
+    }
+
+    pub(crate) fn is_over(&self) -> bool {
+        self.is_over.load(Ordering::Acquire)
     }
 
     /// Takes a stream number; `false` if it was taken before, or is beyond the window.

@@ -43,6 +43,9 @@ pub enum BadHello {
     /// The session wants lanes that nobody can read.
     #[error("the session wants encrypted lanes")]
     Security,
+    /// It is right, and its session is over.
+    #[error("its session is over")]
+    Over,
 }
 
 impl Hello {

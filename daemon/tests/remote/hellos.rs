@@ -204,6 +204,11 @@ impl Stage {
         }
     }
 
+    /// The next socket comes from the network in which the client is.
+    fn next_is_near(&self) {
+        self.network.store(0, std::sync::atomic::Ordering::Relaxed);
+    }
+
     async fn socket(&self) -> TcpStream {
         let network = self
             .network
@@ -380,6 +385,38 @@ async fn a_hello_on_the_socket_of_this_machine_that_breaks_a_rule_closes_it_and_
     answered.assert_none();
     stage.all_is_well().await;
     works(&stage.two);
+}
+
+/// More than one network may fail in a minute before it is heard no more.
+const FAILURES: usize = 25;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_gives_lanes_up_or_brings_them_late_is_served_all_the_same() {
+    let stage = Stage::new().await;
+    for _ in 0..FAILURES {
+        stage.next_is_near();
+        drop(stage.lane().await);
+        stage.next_is_near();
+        drop(stage.clear().await);
+        stage.next_is_near();
+        let (socket, binding) = stage.clear().await;
+        let late = stage.over.hello(5, &binding, |_| {});
+        assert_eq!(told(socket, &late).await, 0);
+    }
+    works(&stage.two);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_proves_nothing_again_and_again_is_heard_no_more() {
+    let stage = Stage::new().await;
+    let mut answers = Vec::new();
+    for _ in 0..FAILURES {
+        stage.next_is_near();
+        let said = [&PREFACE[..], &[0x55; HELLO_BYTES]].concat();
+        answers.push(told(stage.socket().await, &said).await);
+    }
+    // Until then each heard what it is to be bound to.
+    assert_eq!((answers[0], answers[FAILURES - 1]), (32, 0), "{answers:?}");
 }
 
 /// A client that is right is served.

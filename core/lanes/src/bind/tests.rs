@@ -88,6 +88,20 @@ async fn a_stream_number_is_good_once() {
 }
 
 #[tokio::test]
+async fn a_lane_of_a_session_that_is_over_is_late_and_a_wrong_one_is_wrong() {
+    let grant = grant(CLEAR);
+    grant.end();
+    let (client, daemon) = met(&keys(), &grant, 0, false).await;
+    assert_eq!(client.unwrap_err().kind(), io::ErrorKind::UnexpectedEof);
+    let late = daemon.unwrap_err();
+    assert_eq!(late.kind(), io::ErrorKind::NotConnected);
+    assert_eq!(why(Err(late)), BadHello::Over);
+    let others = LaneKeys::derive(&Secret::new([2; 32]), &SESSION);
+    let (_, daemon) = met(&others, &grant, 0, false).await;
+    assert_eq!(why(daemon), BadHello::Proof);
+}
+
+#[tokio::test]
 async fn another_secret_is_refused_and_uses_no_number_up() {
     let grant = grant(CLEAR);
     let others = LaneKeys::derive(&Secret::new([2; 32]), &SESSION);
