@@ -5,11 +5,15 @@
 
 use std::collections::HashSet;
 use std::process::{Command, Stdio};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::mpsc;
+use std::thread::JoinHandle;
 
 use nix::errno::Errno;
 use nix::sys::ptrace;
 use nix::sys::signal::{Signal, kill};
-use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
+use nix::sys::wait::{Id, WaitPidFlag, WaitStatus, waitid, waitpid};
 use nix::unistd::Pid;
 
 use crate::Blit;
@@ -43,13 +47,83 @@ pub fn kill_at(blit: Blit, nth: usize) -> Ended {
     waitpid(process, Some(WaitPidFlag::WUNTRACED)).expect("it stops");
     ptrace::seize(process, options()).expect("it can be traced");
     kill(process, Signal::SIGCONT).expect("it is ours");
-    Tracer {
-        process,
-        nth,
-        calls: 0,
-        inside: HashSet::new(),
+    Tracer::of(process, nth, Arc::default()).run()
+}
+
+/// A process that runs already, whose calls are counted from now on, and which is killed as it enters one
+/// of them.
+#[derive(Debug)]
+pub struct Watch {
+    calls: Arc<AtomicUsize>,
+    nth: usize,
+    tracing: JoinHandle<()>,
+}
+
+impl Watch {
+    /// Kills the process as it enters the `nth` call, counted over all of its threads.
+    ///
+    /// # Panics
+    /// When it cannot be traced.
+    #[must_use]
+    pub fn over(process: u32, nth: usize) -> Self {
+        let calls = Arc::<AtomicUsize>::default();
+        let counted = Arc::clone(&calls);
+        let (ready, is_ready) = mpsc::channel();
+        // Whoever traces has to be one thread from the beginning to the end.
+        let tracing = std::thread::spawn(move || {
+            let process = Pid::from_raw(process.cast_signed());
+            seize_all(process);
+            ready.send(()).expect("somebody waits");
+            Tracer::of(process, nth, counted).run_beside();
+        });
+        is_ready.recv().expect("it is traced");
+        Self {
+            calls,
+            nth,
+            tracing,
+        }
     }
-    .run()
+
+    /// How many calls there were.
+    #[must_use]
+    pub fn calls(&self) -> usize {
+        self.calls.load(Ordering::SeqCst)
+    }
+
+    /// Whether it was killed here.
+    #[must_use]
+    pub fn has_struck(&self) -> bool {
+        self.calls() >= self.nth
+    }
+
+    /// Waits until the process has ended. Whoever started it takes its exit code.
+    ///
+    /// # Panics
+    /// When it could not be traced to its end.
+    pub fn end(self) {
+        self.tracing.join().expect("it was traced");
+    }
+}
+
+/// Traces all threads that there are; those that they start are traced from their first call on.
+fn seize_all(process: Pid) {
+    let mut seized = HashSet::new();
+    loop {
+        let before = seized.len();
+        let tasks = std::fs::read_dir(format!("/proc/{process}/task")).expect("it runs");
+        for task in tasks {
+            let name = task.expect("it runs").file_name();
+            let thread = name.to_str().and_then(|name| name.parse().ok());
+            let thread = Pid::from_raw(thread.expect("the number of a thread"));
+            // One that a thread started which is traced is traced already, and one may have ended.
+            if seized.insert(thread) && ptrace::seize(thread, options()).is_ok() {
+                let _ = ptrace::interrupt(thread);
+            }
+        }
+        if seized.len() == before {
+            return;
+        }
+    }
 }
 
 fn options() -> ptrace::Options {
@@ -62,17 +136,27 @@ fn options() -> ptrace::Options {
 struct Tracer {
     process: Pid,
     nth: usize,
-    calls: usize,
+    calls: Arc<AtomicUsize>,
     /// Which threads are inside of a system call: each is met at its entry and at its exit.
     inside: HashSet<Pid>,
 }
 
+/// Children of other threads belong to other tests.
+const OURS: WaitPidFlag = WaitPidFlag::__WALL.union(WaitPidFlag::__WNOTHREAD);
+
 impl Tracer {
+    fn of(process: Pid, nth: usize, calls: Arc<AtomicUsize>) -> Self {
+        Self {
+            process,
+            nth,
+            calls,
+            inside: HashSet::new(),
+        }
+    }
+
     fn run(mut self) -> Ended {
-        // Children of other threads belong to other tests.
-        let ours = WaitPidFlag::__WALL | WaitPidFlag::__WNOTHREAD;
         loop {
-            match waitpid(Pid::from_raw(-1), Some(ours)).expect("it lives") {
+            match waitpid(Pid::from_raw(-1), Some(OURS)).expect("it lives") {
                 WaitStatus::PtraceSyscall(thread) => {
                     self.meet(thread);
                     go_on(thread, None);
@@ -82,10 +166,34 @@ impl Tracer {
                 WaitStatus::Exited(thread, code) if thread == self.process => {
                     return Ended::Itself {
                         code,
-                        calls: self.calls,
+                        calls: self.calls.load(Ordering::SeqCst),
                     };
                 }
                 WaitStatus::Signaled(thread, ..) if thread == self.process => return Ended::Killed,
+                _ => {}
+            }
+        }
+    }
+
+    /// The same for a process that somebody else waits for: its end is left for them.
+    fn run_beside(mut self) {
+        let peek = OURS | WaitPidFlag::WEXITED | WaitPidFlag::WSTOPPED | WaitPidFlag::WNOWAIT;
+        // They may have been told of its end first.
+        while let Ok(seen) = waitid(Id::All, peek) {
+            let has_ended = matches!(seen, WaitStatus::Exited(..) | WaitStatus::Signaled(..));
+            if has_ended && seen.pid() == Some(self.process) {
+                return;
+            }
+            let Some(Ok(met)) = seen.pid().map(|thread| waitpid(thread, Some(OURS))) else {
+                return;
+            };
+            match met {
+                WaitStatus::PtraceSyscall(thread) => {
+                    self.meet(thread);
+                    go_on(thread, None);
+                }
+                WaitStatus::PtraceEvent(thread, ..) => go_on(thread, None),
+                WaitStatus::Stopped(thread, signal) => go_on(thread, Some(signal)),
                 _ => {}
             }
         }
@@ -97,8 +205,7 @@ impl Tracer {
         }
         self.inside.insert(thread);
         if is_mutating(thread) {
-            self.calls += 1;
-            if self.calls == self.nth {
+            if self.calls.fetch_add(1, Ordering::SeqCst) + 1 == self.nth {
                 kill(self.process, Signal::SIGKILL).expect("it is ours");
             }
         }
@@ -185,6 +292,27 @@ mod tests {
             let found = ["one", "two"].map(|it| scratch.path(it).exists());
             assert_eq!(found, made, "call {nth}");
         }
+    }
+
+    #[test]
+    fn a_process_that_runs_already_is_killed_before_the_call_happens() {
+        use std::os::unix::process::ExitStatusExt;
+        let scratch = Scratch::new();
+        let mut child = Command::new("sh")
+            .args(["-c", "read go; exec mkdir one two three"])
+            .current_dir(scratch.root())
+            .stdin(Stdio::piped())
+            .spawn()
+            .expect("it starts");
+        let watch = Watch::over(child.id(), 2);
+        assert!(!watch.has_struck());
+        let mut go = child.stdin.take().expect("a way in");
+        std::io::Write::write_all(&mut go, b"go\n").expect("it listens");
+        assert_eq!(child.wait().expect("its end").signal(), Some(9));
+        assert!(watch.has_struck());
+        watch.end();
+        let found = ["one", "two"].map(|it| scratch.path(it).exists());
+        assert_eq!(found, [true, false]);
     }
 
     #[test]

@@ -31,7 +31,7 @@ pub use crash::{Broken, Promise, is_unfinished, judge_claim, judge_crash, judge_
 pub use environment::{
     Scratch, cases, counted, is_long, is_root, need_root, need_tool, scaled, seed, skip,
 };
-pub use killer::{Ended, kill_at};
+pub use killer::{Ended, Watch, kill_at};
 pub use remove::remove_tree;
 pub use run::{Blit, Ran};
 pub use strace::{Calls, Inject, SyscallCounts, count_syscalls};

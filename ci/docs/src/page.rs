@@ -17,18 +17,20 @@ pub struct Page {
     pub text: String,
 }
 
-/// Every generated page. The tables of promises and of proof are read below `root`.
+/// Every generated page. The tables of sentences and of proof are read below `root`.
 ///
 /// # Errors
 /// When the table is not there or not a table.
 pub fn pages(root: &Path) -> eyre::Result<Vec<Page>> {
-    let table = fs::read_to_string(root.join(blit_tidy::TABLE)).wrap_err(blit_tidy::TABLE)?;
     let mut pages = man::pages(&blit_cli::command())?;
     pages.extend(man::pages(&blit_daemon::command())?);
-    pages.push(Page {
-        path: blit_tidy::PAGE.to_owned(),
-        text: blit_tidy::page(&table)?,
-    });
+    for sentences in blit_tidy::SENTENCES {
+        let table = fs::read_to_string(root.join(sentences.table)).wrap_err(sentences.table)?;
+        pages.push(Page {
+            path: sentences.page.to_owned(),
+            text: sentences.written(&table)?,
+        });
+    }
     let proof = fs::read_to_string(root.join(proof::TABLE)).wrap_err(proof::TABLE)?;
     pages.push(Page {
         path: proof::PAGE.to_owned(),

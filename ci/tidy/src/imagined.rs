@@ -38,7 +38,6 @@ fn helper() {}
 /// A workspace in which every rule holds.
 pub(crate) fn workspace() -> Workspace {
     let kept = "core/plan/tests/kept.rs";
-    let table = promises::imagined(kept, "it_is_kept");
     let mut workspace = Workspace {
         manifest: ROOT.to_owned(),
         top_folders: vec!["core".to_owned(), "docs".to_owned()],
@@ -52,7 +51,7 @@ pub(crate) fn workspace() -> Workspace {
         ]
         .map(member)
         .into(),
-        texts: vec![(promises::TABLE.to_owned(), table)],
+        texts: promises::imagined(kept, "it_is_kept"),
     };
     add_source(&mut workspace, "core/plan", kept, TESTS);
     workspace

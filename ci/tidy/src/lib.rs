@@ -22,7 +22,7 @@ mod imagined;
 
 pub use layers::layers;
 pub use manifests::{lints, versions};
-pub use promises::{PAGE, TABLE, TableError, page, promises};
+pub use promises::{SENTENCES, Sentences, TableError, promises};
 pub use read::{ReadError, read};
 pub use sizes::sizes;
 pub use source::{SourceError, SourceFile, Test};

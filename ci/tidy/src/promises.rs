@@ -1,30 +1,41 @@
-//! What blit promises: each sentence stands in a table with the tests that hold it, and the manual's
-//! page is written from that table.
+//! What blit promises, and what it does against attackers: each sentence stands in a table with the tests that
+//! hold it, and the manual's page is written from that table.
 
 use crate::{Test, Workspace};
 use serde::Deserialize;
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
-/// Where the table lies.
-pub const TABLE: &str = "docs/promises.toml";
+/// Numbered sentences in a table, and the page that is written from it.
+#[derive(Debug)]
+pub struct Sentences {
+    /// Where the table lies.
+    pub table: &'static str,
+    /// Where its page lies.
+    pub page: &'static str,
+    /// Their letter, how many there are, and what they are about. A sentence that goes is a decision, not an
+    /// accident.
+    series: &'static [(char, usize, &'static str)],
+    /// What the page says first.
+    head: &'static str,
+}
 
-/// Where its page lies.
-pub const PAGE: &str = "docs/promises.md";
+/// Every table of sentences.
+pub static SENTENCES: &[&Sentences] = &[&PROMISES, &SECURITY];
 
-/// The sentences: their letter, how many, and what they are about. A sentence that goes is a decision, not
-/// an accident.
-const SERIES: &[(char, usize, &str)] = &[
-    ('C', 9, "Success and errors"),
-    ('K', 7, "Crash and power loss"),
-    ('F', 8, "Faults and moving targets"),
-    ('D', 8, "Deletion"),
-    ('R', 5, "Unfinished files"),
-    ('N', 8, "Between two machines"),
-];
-
-/// What the page says first.
-const HEAD: &str = "\
+/// What blit promises.
+static PROMISES: Sentences = Sentences {
+    table: "docs/promises.toml",
+    page: "docs/promises.md",
+    series: &[
+        ('C', 9, "Success and errors"),
+        ('K', 7, "Crash and power loss"),
+        ('F', 8, "Faults and moving targets"),
+        ('D', 8, "Deletion"),
+        ('R', 5, "Unfinished files"),
+        ('N', 8, "Between two machines"),
+    ],
+    head: "\
 <!-- Written by `cargo xtask docs` from docs/promises.toml. -->
 # What blit promises
 
@@ -34,12 +45,43 @@ counted stands in [proof.md](proof.md).
 
 Some sentences promise less than the design first asked for. They say so under *Changed*, with the
 reason.
-";
+",
+};
+
+/// What is done against attackers.
+static SECURITY: Sentences = Sentences {
+    table: "docs/security.toml",
+    page: "docs/security.md",
+    series: &[
+        ('A', 6, "Before anybody is known"),
+        ('B', 7, "Who may do what"),
+        ('W', 6, "What a peer says"),
+        ('P', 10, "Names, links and metadata"),
+        ('X', 3, "What crosses"),
+        ('L', 9, "Limits"),
+        ('S', 8, "Keys, state and the process"),
+    ],
+    head: "\
+<!-- Written by `cargo xtask docs` from docs/security.toml. -->
+# What blit does against attackers
+
+Attackers are whoever is on the way, strangers who come to the daemon's port, paired machines that break the
+rules in either role, and other users of a machine who write where blit works. Each sentence names the tests
+that would fail if it did not hold, as on the page of [promises](promises.md); what their long forms have
+counted stands in [proof.md](proof.md).
+
+Nothing here defends against root of the same machine, bugs of the kernel, a paired machine that deletes what
+it may delete, content that a paired machine legitimately sends, or conclusions from how much crosses and when.
+",
+};
 
 /// A table that cannot be read.
 #[derive(Debug, thiserror::Error)]
-#[error("{TABLE} cannot be read: {0}")]
-pub struct TableError(#[from] toml_edit::de::Error);
+#[error("{table} cannot be read: {source}")]
+pub struct TableError {
+    table: &'static str,
+    source: toml_edit::de::Error,
+}
 
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -63,34 +105,73 @@ struct Promise {
 /// Every sentence is there, and has tests that exist and run.
 #[must_use]
 pub fn promises(workspace: &Workspace) -> Vec<String> {
-    let Some((_, text)) = workspace.texts.iter().find(|(path, _)| path == TABLE) else {
-        return vec![format!("{TABLE} is missing")];
-    };
-    let table: Table = match toml_edit::de::from_str(text) {
-        Ok(table) => table,
-        Err(error) => return vec![TableError(error).to_string()],
-    };
-    let mut found = sentences(&table);
-    for promise in &table.promise {
-        found.extend(tests(promise, workspace));
-    }
-    found
+    let all = SENTENCES.iter();
+    all.flat_map(|sentences| sentences.judge(workspace))
+        .collect()
 }
 
-/// The page that the table `text` describes.
-///
-/// # Errors
-/// When `text` is not such a table.
-pub fn page(text: &str) -> Result<String, TableError> {
-    let table: Table = toml_edit::de::from_str(text)?;
-    let mut page = HEAD.to_owned();
-    for (letter, _, title) in SERIES {
-        let _ = writeln!(page, "\n## {title}");
-        for promise in table.promise.iter().filter(|it| it.id.starts_with(*letter)) {
-            section(promise, &mut page);
+impl Sentences {
+    fn judge(&self, workspace: &Workspace) -> Vec<String> {
+        let text = workspace.texts.iter().find(|(path, _)| path == self.table);
+        let Some((_, text)) = text else {
+            return vec![format!("{} is missing", self.table)];
+        };
+        let table = match self.read(text) {
+            Ok(table) => table,
+            Err(error) => return vec![error.to_string()],
+        };
+        let mut found = self.missing(&table);
+        for promise in &table.promise {
+            found.extend(tests(self.table, promise, workspace));
         }
+        found
     }
-    Ok(page)
+
+    fn read(&self, text: &str) -> Result<Table, TableError> {
+        toml_edit::de::from_str(text).map_err(|source| TableError {
+            table: self.table,
+            source,
+        })
+    }
+
+    /// The page that the table `text` describes.
+    ///
+    /// # Errors
+    /// When `text` is not such a table.
+    pub fn written(&self, text: &str) -> Result<String, TableError> {
+        let table = self.read(text)?;
+        let mut page = self.head.to_owned();
+        for (letter, _, title) in self.series {
+            let _ = writeln!(page, "\n## {title}");
+            for promise in table.promise.iter().filter(|it| it.id.starts_with(*letter)) {
+                section(promise, &mut page);
+            }
+        }
+        Ok(page)
+    }
+
+    /// The sentences that are missing, unknown or there twice.
+    fn missing(&self, table: &Table) -> Vec<String> {
+        let path = self.table;
+        let expected = || {
+            self.series.iter().flat_map(|(letter, count, _)| {
+                (1..=*count).map(move |number| format!("{letter}{number}"))
+            })
+        };
+        let times = |id: &String| table.promise.iter().filter(|it| it.id == *id).count();
+        let mut found = Vec::new();
+        for id in expected() {
+            match times(&id) {
+                0 => found.push(format!("{path}: {id} is missing")),
+                1 => {}
+                _ => found.push(format!("{path}: {id} is there twice")),
+            }
+        }
+        let unknown = |it: &&Promise| !expected().any(|id| id == it.id);
+        let unknown = table.promise.iter().filter(unknown);
+        found.extend(unknown.map(|it| format!("{path}: {} is no sentence of the design", it.id)));
+        found
+    }
 }
 
 fn section(promise: &Promise, page: &mut String) {
@@ -109,44 +190,22 @@ fn one_line(text: &str) -> String {
     text.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
-/// The sentences that are missing, unknown or there twice.
-fn sentences(table: &Table) -> Vec<String> {
-    let expected = || {
-        SERIES.iter().flat_map(|(letter, count, _)| {
-            (1..=*count).map(move |number| format!("{letter}{number}"))
-        })
-    };
-    let times = |id: &String| table.promise.iter().filter(|it| it.id == *id).count();
-    let mut found = Vec::new();
-    for id in expected() {
-        match times(&id) {
-            0 => found.push(format!("{TABLE}: {id} is missing")),
-            1 => {}
-            _ => found.push(format!("{TABLE}: {id} is there twice")),
-        }
-    }
-    let unknown = |it: &&Promise| !expected().any(|id| id == it.id);
-    let unknown = table.promise.iter().filter(unknown);
-    found.extend(unknown.map(|it| format!("{TABLE}: {} is no sentence of the design", it.id)));
-    found
-}
-
 /// What is wrong with the tests of a sentence.
-fn tests(promise: &Promise, workspace: &Workspace) -> Vec<String> {
+fn tests(table: &str, promise: &Promise, workspace: &Workspace) -> Vec<String> {
     let id = &promise.id;
     let mut found = Vec::new();
     if promise.tests.values().all(Vec::is_empty) {
-        found.push(format!("{TABLE}: {id} has no test"));
+        found.push(format!("{table}: {id} has no test"));
     }
     for (file, names) in &promise.tests {
         let source = workspace.sources().find(|(_, it)| it.path == *file);
         let Some((_, source)) = source else {
-            found.push(format!("{TABLE}: {id} names {file}, which is not there"));
+            found.push(format!("{table}: {id} names {file}, which is not there"));
             continue;
         };
         let tests = source.tests();
         let wrong = names.iter().filter_map(|name| wrong_with(name, &tests));
-        found.extend(wrong.map(|it| format!("{TABLE}: {id} names {it} in {file}")));
+        found.extend(wrong.map(|it| format!("{table}: {id} names {it} in {file}")));
     }
     found
 }
@@ -159,20 +218,23 @@ fn wrong_with(name: &str, tests: &[Test]) -> Option<String> {
     }
 }
 
-/// A table in which the rule holds: every sentence is held by this one test.
+/// Tables in which the rule holds: every sentence is held by this one test.
 #[cfg(test)]
-pub(crate) fn imagined(file: &str, test: &str) -> String {
-    let mut table = String::new();
-    for (letter, count, _) in SERIES {
-        for number in 1..=*count {
-            let _ = writeln!(
-                table,
-                "[[promise]]\nid = \"{letter}{number}\"\nsays = \"Nothing is lost.\"\n\
-                 tests.\"{file}\" = [\"{test}\"]\n"
-            );
+pub(crate) fn imagined(file: &str, test: &str) -> Vec<(String, String)> {
+    let tables = SENTENCES.iter().map(|sentences| {
+        let mut table = String::new();
+        for (letter, count, _) in sentences.series {
+            for number in 1..=*count {
+                let _ = writeln!(
+                    table,
+                    "[[promise]]\nid = \"{letter}{number}\"\nsays = \"Nothing is lost.\"\n\
+                     tests.\"{file}\" = [\"{test}\"]\n"
+                );
+            }
         }
-    }
-    table
+        (sentences.table.to_owned(), table)
+    });
+    tables.collect()
 }
 
 #[cfg(test)]
@@ -180,11 +242,15 @@ mod tests {
     use super::*;
     use crate::imagined;
 
-    /// What the rule finds once `change` was made to the imagined table.
+    /// What the rule finds once `change` was made to the imagined table of promises.
     fn found(change: impl Fn(&str) -> String) -> Vec<String> {
+        found_in(&PROMISES, change)
+    }
+
+    fn found_in(sentences: &Sentences, change: impl Fn(&str) -> String) -> Vec<String> {
         let mut workspace = imagined::workspace();
         for (path, text) in &mut workspace.texts {
-            if path == TABLE {
+            if path == sentences.table {
                 *text = change(text);
             }
         }
@@ -195,7 +261,28 @@ mod tests {
     fn a_missing_table_is_found() {
         let mut workspace = imagined::workspace();
         workspace.texts.clear();
-        assert_eq!(promises(&workspace), ["docs/promises.toml is missing"]);
+        assert_eq!(
+            promises(&workspace),
+            [
+                "docs/promises.toml is missing",
+                "docs/security.toml is missing"
+            ]
+        );
+    }
+
+    #[test]
+    fn the_page_of_security_is_held_to_the_same() {
+        let no_test = |table: &str| table.replacen("[\"it_is_kept\"]", "[]", 1);
+        let found = found_in(&SECURITY, no_test);
+        assert_eq!(found, ["docs/security.toml: A1 has no test"]);
+        let gone = |table: &str| table.replacen("\"L9\"", "\"L10\"", 1);
+        assert_eq!(
+            found_in(&SECURITY, gone),
+            [
+                "docs/security.toml: L9 is missing",
+                "docs/security.toml: L10 is no sentence of the design"
+            ]
+        );
     }
 
     #[test]
@@ -280,7 +367,7 @@ mod tests {
     fn the_page_has_the_sentence_its_change_and_its_tests() {
         let table = "[[promise]]\nid = \"D2\"\nsays = \"\"\"\nNothing\nis lost.\"\"\"\n\
                      changed = \"A reason.\"\ntests.\"a/b.rs\" = [\"one\", \"two\"]\n";
-        let page = page(table).unwrap();
+        let page = PROMISES.written(table).unwrap();
         let expected = "## Deletion\n\n**D2.** Nothing is lost.\n\n*Changed:* A reason.\n\n\
                         - [a/b.rs](../a/b.rs): `one`, `two`\n";
         assert!(page.contains(expected), "{page}");

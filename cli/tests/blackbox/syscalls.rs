@@ -9,6 +9,31 @@ use crate::bench::{Pair, contents};
 
 const FILES: u64 = 10_000;
 
+/// Each staged file holds a descriptor until it has its name, and that waits for the disk.
+#[test]
+fn a_disk_that_syncs_slowly_under_strace_does_not_use_up_the_descriptors() {
+    if !need_tool("strace") || !need_tool("prlimit") {
+        return;
+    }
+    let pair = Pair::new();
+    many_small_files(&pair.source, 4_000);
+    let slow = [
+        "prlimit",
+        "--nofile=512:512",
+        "strace",
+        "-f",
+        "-qq",
+        "-o",
+        "/dev/null",
+        "-e",
+        "trace=syncfs,fsync,fdatasync",
+        "-e",
+        "inject=syncfs,fsync,fdatasync:delay_enter=50ms",
+    ];
+    pair.blit("copy").under(slow).run().succeeds();
+    assert_same(&pair.source, &pair.target);
+}
+
 /// Calls that a whole run may make in vain: searching libraries, probing the file system.
 const FAILED_MAX: u64 = 100;
 

@@ -1,5 +1,5 @@
-//! What is between the two machines breaks at a byte: it is cut there, turned, lost, doubled, shut on one
-//! side, or comes in dribs. No name ever holds less than a whole file, and the same command again ends
+//! What is between the two machines breaks at a byte: it is cut or reset there, turned, lost, doubled, shut on
+//! one side, stands still for a while, or comes in dribs. No name ever holds less than a whole file, and the same command again ends
 //! in the exact tree.
 
 use std::{
@@ -7,14 +7,19 @@ use std::{
     io::{Read, Write},
     net::{Shutdown, TcpListener, TcpStream},
     path::Path,
-    sync::Arc,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
     thread,
+    time::Duration,
 };
 
 use blit_conform::{
     Ran, Snapshot, assert_same, counted, judge_crash, need_root, scaled, seed, tree::Random,
 };
 use parking_lot::Mutex;
+use socket2::SockRef;
 
 use crate::bench::{HOST, Two, contents, there};
 
@@ -31,18 +36,27 @@ enum Fault {
     HalfClosed,
     /// It never arrives; the rest of its piece does, and then nothing more, either way.
     Lost,
+    /// As `Cut`, but both ends are told that something is wrong.
+    Reset,
+    /// Nothing crosses that connection this way for a while.
+    Stalled,
     /// One bit of it is another.
     Turned,
 }
 
-const FAULTS: [Fault; 6] = [
+const FAULTS: [Fault; 8] = [
     Fault::Cut,
     Fault::Dribble,
     Fault::Doubled,
     Fault::HalfClosed,
     Fault::Lost,
+    Fault::Reset,
+    Fault::Stalled,
     Fault::Turned,
 ];
+
+/// For how long nothing crosses.
+const STALL: Duration = Duration::from_millis(400);
 
 /// How many bytes come one by one.
 const DRIBS: usize = 2_000;
@@ -72,10 +86,11 @@ impl Chaos {
         thread::spawn(move || {
             for near in listener.incoming() {
                 let (near, far) = (near.unwrap(), TcpStream::connect(&daemon).unwrap());
+                let is_reset = Arc::<AtomicBool>::default();
                 for (from, to) in [(&near, &far), (&far, &near)] {
                     let (from, to) = (from.try_clone().unwrap(), to.try_clone().unwrap());
-                    let state = Arc::clone(&state);
-                    thread::spawn(move || pass(from, to, &state));
+                    let (state, is_reset) = (Arc::clone(&state), Arc::clone(&is_reset));
+                    thread::spawn(move || pass(from, to, &state, &is_reset));
                 }
             }
         });
@@ -97,7 +112,7 @@ impl Chaos {
     }
 }
 
-fn pass(mut from: TcpStream, mut to: TcpStream, state: &Mutex<State>) {
+fn pass(mut from: TcpStream, mut to: TcpStream, state: &Mutex<State>, is_reset: &AtomicBool) {
     let mut buffer = vec![0; 16 << 10];
     while let Ok(size @ 1..) = from.read(&mut buffer) {
         let hit = {
@@ -112,14 +127,31 @@ fn pass(mut from: TcpStream, mut to: TcpStream, state: &Mutex<State>) {
         };
         let passed = match hit {
             None => to.write_all(&buffer[..size]),
+            Some((Fault::Reset, at)) => {
+                is_reset.store(true, Ordering::Release);
+                reset(&buffer[..at], (&from, &mut to))
+            }
             Some((fault, at)) => harm(fault, &mut buffer[..size], at, (&from, &mut to)),
         };
         if passed.is_err() {
             break;
         }
     }
-    // The other direction may have ended it already.
-    let _ = to.shutdown(Shutdown::Write);
+    // What is reset says nothing more. The other direction may have ended it already.
+    if !is_reset.load(Ordering::Acquire) {
+        let _ = to.shutdown(Shutdown::Write);
+    }
+}
+
+/// Passes that on, and has the kernel send a reset when both directions have let go of the sockets.
+fn reset(before: &[u8], (from, to): (&TcpStream, &mut TcpStream)) -> std::io::Result<()> {
+    to.write_all(before)?;
+    for socket in [from, &*to] {
+        SockRef::from(socket).set_linger(Some(Duration::ZERO))?;
+    }
+    // Wakes the other direction, and tells nobody.
+    to.shutdown(Shutdown::Read)?;
+    Err(std::io::ErrorKind::ConnectionReset.into())
 }
 
 /// Does it to the byte at `at` of a piece.
@@ -160,6 +192,12 @@ fn harm(
             to.shutdown(Shutdown::Both)?;
             from.shutdown(Shutdown::Both)?;
             over()
+        }
+        Fault::Reset => over(),
+        Fault::Stalled => {
+            to.write_all(before)?;
+            thread::sleep(STALL);
+            to.write_all(after)
         }
         Fault::Turned => {
             piece[at] ^= 1 << (at % 8);
@@ -255,7 +293,10 @@ fn fill(source: &Path) {
     std::os::unix::fs::symlink("../f1", source.join("d/link")).unwrap();
 }
 
-/// Breaks what is between the two at bytes by chance, each time in another way.
+/// How far the bytes are from each other that are met in the long run, one after the other.
+const EACH: usize = 500;
+
+/// Breaks what is between the two: once in each part of what crosses, each time in another way.
 fn breaks(way: Way, verb: Verb) {
     if way == Way::Encrypted && !need_root("unshare") {
         return;
@@ -270,18 +311,22 @@ fn breaks(way: Way, verb: Verb) {
     let whole = stage.chaos.crossed();
     let seed = seed();
     let mut random = Random::new(seed);
-    let times = scaled(3, whole as usize / 500);
-    let mut met = 0;
+    let times = scaled(3, whole as usize / EACH);
+    let (mut met, first, part) = (0, random.below(FAULTS.len()), whole as usize / times);
     for number in 1..=times {
-        let fault = *random.pick(&FAULTS);
-        let at = random.below(whole as usize) as u64;
+        // Each part in the long run, and with each seed with another fault.
+        let fault = FAULTS[(first + number) % FAULTS.len()];
+        let at = ((number - 1) * part + random.below(part)) as u64;
         let told = format!("{way:?} {verb:?}, {fault:?} at {at} of {whole}: BLIT_SEED={seed}");
         let (_, target) = stage.trees(number);
         std::fs::create_dir(&target).unwrap();
         let old = Snapshot::of(&target);
         stage.chaos.breaks(Some((fault, at)));
         let ran = stage.copy(number);
-        let is_typed = matches!(ran.code, Some(0 | 3 | 6 | 8 | 10));
+        let is_typed = match fault {
+            Fault::Stalled | Fault::Dribble => ran.code == Some(0),
+            _ => matches!(ran.code, Some(0 | 3 | 6 | 8 | 10)),
+        };
         assert!(is_typed, "{told}\n{ran}");
         met += usize::from(stage.chaos.has_broken());
         let broken = judge_crash(&old, &new, &Snapshot::of(&target));

@@ -13,10 +13,13 @@ mod villain;
 
 use std::{
     path::{Path, PathBuf},
-    sync::Arc,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
 };
 
-use blit_conform::{Options, Snapshot, assert_same, is_long};
+use blit_conform::{Options, Snapshot, assert_same, is_long, scaled};
 use blit_wire::{Role, Verb};
 use futures_util::StreamExt;
 
@@ -92,6 +95,14 @@ impl Stage {
     }
 }
 
+/// What comes before, and what breaks the rule, as one script.
+fn whole(before: &str, breaks: &str) -> String {
+    match breaks.strip_prefix("bare") {
+        Some(rest) => format!("bare\n{before}{rest}"),
+        None => format!("{before}\n{breaks}"),
+    }
+}
+
 /// Plays scripts, and collects those that ended otherwise than they say.
 async fn play(stage: &Stage, role: Role, scripts: &[sources::Script]) {
     let attacker = Attacker::of(&stage.two).await;
@@ -100,10 +111,7 @@ async fn play(stage: &Stage, role: Role, scripts: &[sources::Script]) {
         let place = stage.place(number);
         let attacker = &attacker;
         async move {
-            let whole = match breaks.strip_prefix("bare") {
-                Some(rest) => format!("bare\n{before}{rest}"),
-                None => format!("{before}\n{breaks}"),
-            };
+            let whole = whole(before, breaks);
             let ended = attacker.plays(role, verb, &place, &whole).await;
             let is_untouched = stage.untouched(&place);
             let is_right = ended.contains(expected) && is_untouched;
@@ -127,6 +135,42 @@ async fn play(stage: &Stage, role: Role, scripts: &[sources::Script]) {
 async fn a_source_that_breaks_a_rule_ends_alone_and_publishes_nothing() {
     let stage = Stage::new();
     play(&stage, Role::Target, sources::SCRIPTS).await;
+    stage.is_well();
+}
+
+/// How fast the honest one is beside them is for a bench to say; that it is served is counted here.
+#[tokio::test(flavor = "multi_thread")]
+async fn while_scripts_are_played_without_end_an_honest_client_is_served() {
+    let stage = Stage::new();
+    let source = stage.two.scratch.directory("source");
+    let attacker = Arc::new(Attacker::of(&stage.two).await);
+    let played = Arc::<AtomicUsize>::default();
+    let mut playing = tokio::task::JoinSet::new();
+    for number in 0..AT_A_TIME {
+        let (attacker, played) = (Arc::clone(&attacker), Arc::clone(&played));
+        let place = stage.place(number);
+        playing.spawn(async move {
+            for script in sources::SCRIPTS.iter().cycle().skip(number * 7) {
+                let (_, verb, before, breaks, _) = *script;
+                let whole = whole(before, breaks);
+                attacker.plays(Role::Target, verb, &place, &whole).await;
+                played.fetch_add(1, Ordering::Relaxed);
+            }
+        });
+    }
+    let words = ["copy".into(), contents(&source), there("m/served/").into()];
+    let (times, target) = (scaled(5, 200), stage.two.module().join("served"));
+    let mut rounds = 0;
+    // For as long as it takes until many were played beside it.
+    while rounds < times || played.load(Ordering::Relaxed) < times * AT_A_TIME {
+        std::fs::write(source.join(format!("f{rounds}")), vec![7; 50_000]).unwrap();
+        stage.two.blit(&words).succeeds();
+        assert_same(&source, &target);
+        rounds += 1;
+    }
+    playing.shutdown().await;
+    let places = (0..AT_A_TIME).map(|number| PathBuf::from(format!("p{number}")));
+    assert!(places.into_iter().all(|place| stage.untouched(&place)));
     stage.is_well();
 }
 

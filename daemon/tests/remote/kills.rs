@@ -1,11 +1,14 @@
 //! One of the two is killed at a call that changes something: no name ever holds less than a whole file,
 //! and the same command again ends in the exact tree.
 
-use std::path::{Path, PathBuf};
+use std::{
+    path::{Path, PathBuf},
+    time::{Duration, Instant},
+};
 
 use blit_conform::{
-    Blit, Broken, Ended, Snapshot, assert_same, counted, judge_crash, judge_move, kill_at,
-    need_root, need_tool, scaled, seed, tree::Random,
+    Blit, Broken, Ended, Snapshot, Watch, assert_same, counted, judge_crash, judge_move, kill_at,
+    need_root, scaled, seed, tree::Random,
 };
 
 use crate::bench::{HOST, Two, contents, there};
@@ -13,14 +16,12 @@ use crate::bench::{HOST, Two, contents, there};
 /// Which side has the source, and what becomes of it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Work {
+    /// A move from the daemon to here.
+    Back,
     Mirror,
     Move,
     Pull,
 }
-
-/// The calls by which a daemon changes trees; each thread counts its own.
-const CHANGING: &str =
-    "mkdirat,openat2,linkat,renameat2,unlinkat,symlinkat,fchmod,utimensat,fsync,syncfs";
 
 /// What the two trees are called.
 const FROM: &str = "from";
@@ -67,6 +68,7 @@ impl Stage {
         let here = |name: &str| contents(&self.root().join(name));
         let far = |name: &str| there(&format!("m/{}/{name}/", self.round)).into();
         let (words, places): (&[&str], _) = match self.work {
+            Work::Back => (&["move", "--retry-for=0s"], [far(FROM), here(TO)]),
             Work::Mirror => (
                 &["mirror", "--yes", "--retry-for=0s"],
                 [here(FROM), far(TO)],
@@ -82,16 +84,16 @@ impl Stage {
     }
 
     /// Starts the daemon once more, where it was.
-    fn restart(&mut self, wrapper: &[&str]) {
+    fn restart(&mut self) {
         let listen = format!("127.0.0.1:{}", self.two.daemon.port());
         self.two.daemon.kill();
-        self.two.daemon = Two::start(&self.two.scratch, &listen, wrapper);
+        self.two.daemon = Two::start(&self.two.scratch, &listen, &[]);
     }
 
     /// What does not hold now.
     fn broken(&self, before: &Snapshot, new: &Snapshot) -> Vec<Broken> {
         match self.work {
-            Work::Move => judge_move((before, new, &self.now()), (FROM, TO)),
+            Work::Back | Work::Move => judge_move((before, new, &self.now()), (FROM, TO)),
             Work::Mirror | Work::Pull => judge_crash(before, new, &self.now()),
         }
     }
@@ -107,7 +109,9 @@ impl Stage {
         let (source, target) = (self.root().join(FROM), self.root().join(TO));
         match self.work {
             Work::Mirror => assert_same(&source, &target),
-            Work::Move => assert!(!source.join("f1").exists(), "{told}: it is there still"),
+            Work::Back | Work::Move => {
+                assert!(!source.join("f1").exists(), "{told}: it is there still")
+            }
             Work::Pull => assert!(target.join("d/large").exists(), "{told}"),
         }
     }
@@ -124,7 +128,7 @@ impl Stage {
 fn write(path: &Path, content: &[u8]) {
     std::fs::write(path, content).unwrap();
     let file = std::fs::File::options().write(true).open(path).unwrap();
-    let long_ago = std::time::SystemTime::UNIX_EPOCH + std::time::Duration::from_secs(1 << 30);
+    let long_ago = std::time::SystemTime::UNIX_EPOCH + Duration::from_secs(1 << 30);
     file.set_modified(long_ago).unwrap();
 }
 
@@ -155,39 +159,93 @@ fn kills_of_the_client(work: Work) {
     ));
 }
 
-/// Kills the daemon at calls by chance.
+/// Kills the daemon, in the long run at every call.
 fn kills_of_the_daemon(work: Work) {
-    if !need_root("strace") || !need_tool("strace") {
+    if !need_root("ptrace") {
         return;
     }
     let mut stage = Stage::new(work);
     let new = stage.undisturbed();
+    stage.plant();
+    let watch = Watch::over(stage.two.daemon.id(), usize::MAX);
+    stage.blit().run().succeeds();
+    let calls = watch.calls();
+    stage.restart();
+    watch.end();
     let seed = seed();
     let mut random = Random::new(seed);
+    let mut points: Vec<usize> = (1..=calls).collect();
+    let times = scaled(3, calls).min(calls);
     let mut killed = 0;
-    let times = scaled(4, 200);
-    for round in 0..times {
+    for _ in 0..times {
+        let nth = points.swap_remove(random.below(points.len()));
         stage.plant();
         let before = stage.now();
-        // Every thread that changes something makes a first call; how many follow is up to the threads.
-        let nth = match round {
-            0 => 1,
-            _ => 1 + random.below(12),
-        };
-        let inject = format!("inject={CHANGING}:signal=SIGKILL:when={nth}");
-        stage.restart(&["strace", "-D", "-f", "-o", "/dev/null", "-e", &inject]);
+        let watch = Watch::over(stage.two.daemon.id(), nth);
         let ran = stage.blit().run();
-        // It may have needed fewer calls.
-        assert!(matches!(ran.code, Some(0 | 8)), "{ran}");
-        killed += usize::from(ran.code == Some(8));
-        stage.restart(&[]);
-        let told = format!("{work:?}, call {nth} of a thread, BLIT_SEED={seed}");
+        let told = format!("{work:?}, call {nth} of {calls}, BLIT_SEED={seed}");
+        // Runs differ a little in how many calls they make.
+        assert!(matches!(ran.code, Some(0 | 8)), "{told}\n{ran}");
+        killed += usize::from(watch.has_struck());
+        stage.restart();
+        watch.end();
         stage.judge(&before, &new, &told);
     }
     counted(&format!(
-        "SIGKILL (T3), {work:?} with a daemon: {killed} kills of the daemon in {times} runs, seed {seed}"
+        "SIGKILL (T3), {work:?} with a daemon: {killed} kills of the daemon at {calls} calls, seed {seed}"
     ));
-    assert!(killed > 0, "the daemon was never killed in {times} runs");
+    assert!(
+        killed * 2 > times,
+        "it was killed {killed} times of {times}"
+    );
+}
+
+/// Who is killed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Victim {
+    Client,
+    Daemon,
+}
+
+/// Kills one of the two at moments by chance.
+fn kills_at_moments(work: Work, victim: Victim) {
+    let mut stage = Stage::new(work);
+    let new = stage.undisturbed();
+    stage.plant();
+    let begun = Instant::now();
+    stage.blit().run().succeeds();
+    let whole = begun.elapsed();
+    let seed = seed();
+    let mut random = Random::new(seed);
+    let times = scaled(1, 334);
+    let mut met = 0;
+    for _ in 0..times {
+        stage.plant();
+        let before = stage.now();
+        let blit = stage.blit();
+        let mut child = blit.command().spawn().unwrap();
+        let moment: Duration = whole * random.below(1_000) as u32 / 1_000;
+        std::thread::sleep(moment);
+        match victim {
+            Victim::Client => child.kill().unwrap(),
+            Victim::Daemon => stage.two.daemon.kill(),
+        }
+        let ended = child.wait().unwrap();
+        met += usize::from(!ended.success());
+        if victim == Victim::Daemon {
+            stage.restart();
+        }
+        let told = format!("{work:?}, {victim:?} after {moment:?}, BLIT_SEED={seed}");
+        // It may have been through, or know that the other is gone.
+        assert!(
+            matches!(ended.code(), None | Some(0 | 8)),
+            "{told}: {ended}"
+        );
+        stage.judge(&before, &new, &told);
+    }
+    counted(&format!(
+        "SIGKILL at moments (T3), {work:?}: {victim:?} killed in {times} runs, {met} before the end, seed {seed}"
+    ));
 }
 
 /// Whoever is killed while it is paired keeps its key, and is paired by the next invitation at the latest.
@@ -234,11 +292,46 @@ fn a_move_survives_a_kill_of_the_client_at_any_call() {
 }
 
 #[test]
-fn a_mirror_survives_a_kill_of_the_daemon_at_a_call_that_changes_something() {
+fn a_mirror_survives_a_kill_of_the_daemon_at_any_call() {
     kills_of_the_daemon(Work::Mirror);
 }
 
 #[test]
-fn a_move_survives_a_kill_of_the_daemon_at_a_call_that_changes_something() {
+fn a_move_survives_a_kill_of_the_daemon_at_any_call() {
     kills_of_the_daemon(Work::Move);
+}
+
+#[test]
+fn a_pull_by_move_survives_a_kill_of_the_daemon_at_any_call() {
+    kills_of_the_daemon(Work::Back);
+}
+
+#[test]
+fn a_mirror_survives_a_kill_of_the_client_at_any_moment() {
+    kills_at_moments(Work::Mirror, Victim::Client);
+}
+
+#[test]
+fn a_mirror_survives_a_kill_of_the_daemon_at_any_moment() {
+    kills_at_moments(Work::Mirror, Victim::Daemon);
+}
+
+#[test]
+fn a_move_survives_a_kill_of_the_client_at_any_moment() {
+    kills_at_moments(Work::Move, Victim::Client);
+}
+
+#[test]
+fn a_move_survives_a_kill_of_the_daemon_at_any_moment() {
+    kills_at_moments(Work::Move, Victim::Daemon);
+}
+
+#[test]
+fn a_pull_survives_a_kill_of_the_client_at_any_moment() {
+    kills_at_moments(Work::Pull, Victim::Client);
+}
+
+#[test]
+fn a_pull_survives_a_kill_of_the_daemon_at_any_moment() {
+    kills_at_moments(Work::Pull, Victim::Daemon);
 }

@@ -3,13 +3,32 @@
 
 mod crowd;
 
-use std::{path::Path, time::Duration};
+use std::{
+    path::Path,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::Duration,
+};
 
+use async_trait::async_trait;
 use blit_conform::{assert_same, need_root, scaled};
-use blit_contract::{Cx, Error, ErrorKind, Peer};
+use blit_contract::{
+    Cancel, Chunk, Cx, DeletionPlan, Durability, Error, ErrorKind, Event, NoHistory, Peer, RelPath,
+    Stream, StreamKind,
+};
 use blit_control::Client;
-use blit_engine::{Verb, ask_status};
-use blit_wire::{Reply, Role};
+use blit_engine::{
+    Answer, Confirm, Doomed, HalfRole, Options, Progress, RemoteJob, Report, Source, Top, Verb,
+    ask_status, run_remote,
+};
+use blit_registry::{PluginConfig, Registry};
+use blit_store_mem::MemStore;
+use blit_wire::{LaneWishes, Place, Reply, Role, Rules};
+use bytes::Bytes;
+use futures_util::{StreamExt, stream::FuturesUnordered};
+use tokio::sync::{mpsc, watch};
 
 use crate::{
     bench::{Daemon, Two, contents, there},
@@ -52,6 +71,144 @@ fn sockets(daemon: &Daemon) -> usize {
 async fn lets_go(daemon: &Daemon, before: usize) {
     let is_so = async || sockets(daemon) <= before;
     comes_to_be("the sockets are closed again", is_so).await;
+}
+
+/// What all sessions wait for in their middle.
+struct Together {
+    waiting: watch::Sender<usize>,
+    go: watch::Sender<bool>,
+}
+
+impl Together {
+    fn new() -> Arc<Self> {
+        Arc::new(Self {
+            waiting: watch::Sender::new(0),
+            go: watch::Sender::new(false),
+        })
+    }
+}
+
+/// Asked before something is deleted, when all else has been compared.
+#[async_trait]
+impl Confirm for Together {
+    async fn confirm(&self, _plan: DeletionPlan, _doomed: &dyn Doomed) -> Answer {
+        self.waiting.send_modify(|waiting| *waiting += 1);
+        let gone = self.go.subscribe().wait_for(|go| *go).await.is_ok();
+        assert!(gone, "nobody lets them go on");
+        Answer::Yes
+    }
+}
+
+/// What each session brings.
+fn tree(session: usize) -> MemStore {
+    let store = MemStore::new();
+    for number in 0..scaled(6, 60) {
+        let content = vec![(session + number) as u8; 500 * (number + 1)];
+        store.add_file(&format!("d/f{number}"), content).unwrap();
+    }
+    store
+}
+
+/// Mirrors `tree` into a directory of the module `m`.
+async fn mirrors(
+    client: Client,
+    directory: &str,
+    tree: MemStore,
+    confirm: Arc<Together>,
+) -> Report {
+    let (events, mut heard) = mpsc::channel::<Event>(64);
+    tokio::spawn(async move { while heard.recv().await.is_some() {} });
+    let planner = Registry::builtin().unwrap();
+    let name = blit_contract::Name::new(directory.as_bytes()).unwrap();
+    let mut options = Options::new(Verb::Mirror);
+    options.durability = Durability::None;
+    run_remote(RemoteJob {
+        peer: Arc::new(client),
+        token: None,
+        place: Place {
+            module: "m".to_owned(),
+            path: [name].into_iter().collect::<RelPath>(),
+        },
+        top: Top::Contents,
+        lanes: LaneWishes::default(),
+        rules: Rules::default(),
+        role: HalfRole::Source(Source {
+            store: Arc::new(tree),
+            top: Top::Contents,
+        }),
+        planner: planner.planner(None, &PluginConfig::new()).unwrap(),
+        options,
+        confirm,
+        history: Arc::new(NoHistory),
+        events,
+        progress: Arc::new(Progress::default()),
+        cancel: Cancel::default(),
+    })
+    .await
+}
+
+/// Holds what arrived against what was sent.
+fn assert_arrived(directory: &Path, tree: &MemStore) {
+    let mut found = 0;
+    for path in tree.paths() {
+        let Some(content) = tree.content(&path) else {
+            continue;
+        };
+        assert_eq!(std::fs::read(directory.join(&path)).unwrap(), content);
+        found += 1;
+    }
+    let there = std::fs::read_dir(directory.join("d")).unwrap().count();
+    assert_eq!(found, there, "{}", directory.display());
+    assert!(!directory.join("extra").exists());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn sessions_that_are_all_there_at_once_all_end_in_exact_trees() {
+    const SESSIONS: usize = 128;
+    /// Of memory, for each that waits in its middle.
+    const KIB_EACH: u64 = 2 << 10;
+    blit_bundled::prepare_process();
+    let crowd = Crowd::of(SESSIONS / OF_MACHINE + 1);
+    crowd.two.blit(&["ls", &there("m")]).succeeds();
+    let daemon = &crowd.two.daemon;
+    let (before, memory) = (sockets(daemon), resident_kib(daemon));
+    let together = Together::new();
+    let mut running = FuturesUnordered::new();
+    for session in 0..SESSIONS {
+        let directory = format!("s{session}");
+        let target = crowd.two.module().join(&directory);
+        std::fs::create_dir(&target).unwrap();
+        std::fs::write(target.join("extra"), "goes").unwrap();
+        let client = crowd.client(session % (SESSIONS / OF_MACHINE)).await;
+        let together = Arc::clone(&together);
+        running.push(async move {
+            let tree = tree(session);
+            let report = mirrors(client, &directory, tree.clone(), together).await;
+            assert!(report.is_clean(), "{directory}: {report:?}");
+            assert_arrived(&target, &tree);
+        });
+    }
+    let mut waiting = together.waiting.subscribe();
+    let all = waiting.wait_for(|waiting| *waiting == SESSIONS);
+    tokio::select! {
+        all = tokio::time::timeout(PATIENCE, all) => drop(all.unwrap().unwrap()),
+        _ = running.next() => panic!("one ended before it was asked"),
+    }
+    let taken = resident_kib(daemon).saturating_sub(memory);
+    assert!(taken <= KIB_EACH * SESSIONS as u64, "{taken} KiB");
+    // Another machine is answered while they are in their middle, and may have its own session.
+    let other = crowd.client(SESSIONS / OF_MACHINE).await;
+    let status = ask_status(&Cx::default(), &other).await.unwrap();
+    assert_eq!(status.sessions as usize, SESSIONS);
+    let granted = asks_for_session(&other).await;
+    assert!(matches!(granted, Ok((_, Reply::Session(_)))), "it may");
+    // Of a machine that has as many as it may none more begins.
+    let one_more = asks_for_session(&crowd.client(0).await).await;
+    assert_busy(&one_more);
+    together.go.send_replace(true);
+    while running.next().await.is_some() {}
+    drop((other, granted, one_more));
+    lets_go(daemon, before).await;
 }
 
 /// Asks for a session, and does nothing more.
@@ -160,6 +317,79 @@ async fn a_machine_has_as_many_connections_as_it_may_and_others_have_theirs() {
         Err(_) => false,
     };
     comes_to_be("the place of one that went is another's", is_let_in).await;
+}
+
+/// Says as much as it can for ever, and counts it.
+async fn sends(mut stream: Stream, sent: Arc<AtomicU64>) {
+    let mut half = stream.send.take().unwrap();
+    let piece = Bytes::from(vec![0x55; 256 << 10]);
+    loop {
+        let mut chunks = [Chunk::Bytes(piece.clone())].into();
+        match half.send(&mut chunks).await {
+            Ok(bytes) => drop(sent.fetch_add(bytes, Ordering::Relaxed)),
+            Err(_) => return,
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_sends_without_end_and_is_not_heard_takes_no_more_memory_than_its_windows() {
+    /// The window of a connection, and what it costs to hold it in pieces.
+    const KIB_EACH: u64 = (20 + 8) << 10;
+    const KIB_ONCE: u64 = 32 << 10;
+    /// More than it may have waiting.
+    const STREAMS: usize = 24;
+    let crowd = Crowd::of(1);
+    let two = &crowd.two;
+    two.blit(&["ls", &there("m")]).succeeds();
+    let (before, memory) = (sockets(&two.daemon), resident_kib(&two.daemon));
+    let sent = Arc::<AtomicU64>::default();
+    let (mut held, mut sending) = (Vec::new(), tokio::task::JoinSet::new());
+    let connections = scaled(3, OF_MACHINE);
+    for _ in 0..connections {
+        let client = crowd.another(0).await.unwrap();
+        let (asking, reply) = asks_for_session(&client).await.unwrap();
+        let Reply::Session(grant) = reply else {
+            panic!("{reply:?}");
+        };
+        let cx = Cx::default();
+        let connection = client.session(&cx, &grant).await.unwrap();
+        // The first is the session's own, on which the daemon waits for a greeting.
+        let session = connection.open(&cx, StreamKind::TwoWay).await.unwrap();
+        // All before the first says something: where a window is full nothing more can be asked.
+        let mut lanes = Vec::new();
+        for _ in 0..STREAMS {
+            lanes.push(connection.open(&cx, StreamKind::OneWay).await.unwrap());
+        }
+        for lane in lanes {
+            sending.spawn(sends(lane, Arc::clone(&sent)));
+        }
+        held.push((client, asking, session, connection));
+    }
+    is_stuck(&sent).await;
+    let sent_kib = sent.load(Ordering::Relaxed) >> 10;
+    let windows = connections as u64 * (16 << 10);
+    assert!(sent_kib >= windows, "only {sent_kib} KiB were said");
+    let taken = resident_kib(&two.daemon).saturating_sub(memory);
+    let may = KIB_ONCE + KIB_EACH * connections as u64;
+    assert!(taken <= may, "{taken} KiB for {connections} connections");
+    two.blit(&["ls", &there("m")]).succeeds();
+    sending.shutdown().await;
+    drop(held);
+    lets_go(&two.daemon, before).await;
+}
+
+/// Waits until nothing more is added to it for a while.
+async fn is_stuck(sent: &AtomicU64) {
+    const SAME: usize = 40;
+    let (mut last, mut same) = (0, 0);
+    let is_stuck = async || {
+        let now = sent.load(Ordering::Relaxed);
+        same = if now == last && now > 0 { same + 1 } else { 0 };
+        last = now;
+        same >= SAME
+    };
+    comes_to_be("nothing more is taken", is_stuck).await;
 }
 
 #[test]

@@ -41,6 +41,7 @@ mod resume;
 mod running;
 mod scanning;
 mod service;
+mod soak;
 mod ssh;
 mod sshd;
 mod trees;

@@ -1,5 +1,6 @@
 //! A network namespace of its own.
 
+use crate::shell;
 use eyre::{Context, OptionExt, ensure};
 use std::ffi::OsString;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
@@ -37,6 +38,35 @@ pub fn enter(more: &str) -> eyre::Result<()> {
         .arg(std::env::current_exe()?)
         .arg(ADDRESS.to_string());
     Err(command.args(arguments).arg(more).exec()).wrap_err("no network namespace (unshare, ip)")
+}
+
+/// A slower link, for as long as this is kept.
+#[derive(Debug)]
+pub(crate) struct Slower(());
+
+impl Slower {
+    /// Lets so many bits a second pass, headers included, in packets as on Ethernet.
+    pub(crate) fn to(bits_s: u64) -> eyre::Result<Self> {
+        // Both directions share it, which costs what is acknowledged: some two per cent.
+        let rate = format!("{bits_s}bit");
+        let shape = ["qdisc", "replace", "dev", "lo", "root", "tbf"];
+        let size = ["rate", &rate, "burst", "256kb", "latency", "50ms"];
+        shell::output(Command::new("tc").args(shape).args(size))?;
+        shell::output(Command::new("ip").args(["link", "set", "lo", "mtu", "1500"]))?;
+        Ok(Self(()))
+    }
+}
+
+impl Drop for Slower {
+    fn drop(&mut self) {
+        let plain = [
+            ("tc", "qdisc delete dev lo root"),
+            ("ip", "link set lo mtu 65536"),
+        ];
+        for (program, words) in plain {
+            drop(shell::output(Command::new(program).args(words.split(' '))));
+        }
+    }
 }
 
 /// Where a server listens.

@@ -4,7 +4,7 @@ use crate::figures::{Ratio, Spread};
 use crate::machine::{self, Machine};
 use crate::measure::{Sample, measure};
 use crate::random::Random;
-use crate::remote::net;
+use crate::remote::net::{self, Slower};
 use crate::remote::peer::{Contender, Peer, Run};
 use crate::remote::server::Server;
 use crate::remote::tools::Tools;
@@ -124,6 +124,7 @@ impl Place {
             duels: Vec::new(),
             missing: Vec::new(),
         };
+        let _link = self.work.link_bits_s().map(Slower::to).transpose()?;
         for (peer, goal) in self.work.duels() {
             if !settings.peers.contains(&peer) {
                 continue;

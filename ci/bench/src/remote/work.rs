@@ -31,6 +31,12 @@ pub enum Work {
     /// The same from there.
     #[value(name = "N3-pull")]
     N3Pull,
+    /// One large file to the other side, over a link of 1 Gbit/s.
+    #[value(name = "N4-large")]
+    N4Large,
+    /// Files of all sizes to the other side, over the same.
+    #[value(name = "N4-mixed")]
+    N4Mixed,
     /// A large file of which a little changed, once more.
     N6,
 }
@@ -43,6 +49,8 @@ pub const ALL: &[Work] = &[
     Work::N2Pull,
     Work::N3Push,
     Work::N3Pull,
+    Work::N4Large,
+    Work::N4Mixed,
     Work::N6,
 ];
 
@@ -62,6 +70,8 @@ impl Work {
             Self::N2Pull => "N2-pull",
             Self::N3Push => "N3-push",
             Self::N3Pull => "N3-pull",
+            Self::N4Large => "N4-large",
+            Self::N4Mixed => "N4-mixed",
             Self::N6 => "N6",
         }
     }
@@ -76,6 +86,10 @@ impl Work {
             Self::N2Pull => "one large file from the other side, in a trusted network",
             Self::N3Push => "small files to the other side; blit encrypts",
             Self::N3Pull => "small files from the other side; blit encrypts",
+            Self::N4Large => "one large file over a link of 1 Gbit/s; blit encrypts",
+            Self::N4Mixed => {
+                "tiny files, a large one, and many up to 10 MiB over 1 Gbit/s; blit encrypts"
+            }
             Self::N6 => "1 % of a large file changed, sent once more; blit encrypts",
         }
     }
@@ -83,6 +97,11 @@ impl Work {
     /// Whether the source is at the server.
     pub(crate) fn pulls(self) -> bool {
         matches!(self, Self::N1Pull | Self::N2Pull | Self::N3Pull)
+    }
+
+    /// How fast the link is, where it is made slower than the machine.
+    pub(crate) fn link_bits_s(self) -> Option<u64> {
+        matches!(self, Self::N4Large | Self::N4Mixed).then_some(1_000_000_000)
     }
 
     /// Whether blit may let data cross in clear.
@@ -109,6 +128,8 @@ impl Work {
                 vec![(Peer::Loop, ratio(0.9)), (Peer::RsyncDaemon, None)]
             }
             Self::N3Push | Self::N3Pull => vec![(Peer::RsyncDaemon, ratio(3.0)), (Peer::Scp, None)],
+            Self::N4Large => vec![(Peer::Tls, ratio(0.97)), (Peer::RsyncDaemon, None)],
+            Self::N4Mixed => vec![(Peer::Tls, ratio(0.9)), (Peer::RsyncDaemon, None)],
             Self::N6 => vec![(Peer::RsyncDaemon, Some(Goal::Share(0.02)))],
         }
     }
@@ -122,6 +143,8 @@ impl Work {
                 Tree::single((2 << 30) / divisor, &mut random)
             }
             Self::N3Push | Self::N3Pull => Tree::small(50_000 / divisor, &mut random),
+            Self::N4Large => Tree::single((1 << 30) / divisor, &mut random),
+            Self::N4Mixed => Tree::mixed(divisor, &mut random),
             Self::N6 => {
                 let size_bytes = LARGE_BYTES_MIN.max((4 << 30) / divisor);
                 Tree::single(size_bytes, &mut random)
@@ -161,7 +184,7 @@ mod tests {
         };
         assert_eq!(
             ALL.iter().map(goals).collect::<Vec<_>>(),
-            [3, 3, 1, 1, 1, 1, 1]
+            [3, 3, 1, 1, 1, 1, 1, 1, 1]
         );
     }
 

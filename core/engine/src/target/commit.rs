@@ -2,8 +2,13 @@
 
 use std::sync::Arc;
 
-use blit_contract::{Diff, EndState, ErrorKind, Item, Method, Published, Result, Retry, Staged};
-use tokio::{sync::mpsc, task::JoinSet};
+use blit_contract::{
+    Diff, EndState, Error, ErrorKind, Item, Method, Published, Result, Retry, Staged,
+};
+use tokio::{
+    sync::{OwnedSemaphorePermit, Semaphore, mpsc},
+    task::JoinSet,
+};
 
 use super::{
     Site,
@@ -22,7 +27,7 @@ const BATCH_FILES: usize = 4_096;
 /// does the other. Measured on two cores: a third gains nothing.
 const PUBLISHING_MAX: usize = 2;
 
-/// How many staged files wait in the queue.
+/// How many deliveries wait in the queue; how many files, is for [`Queue::room_for`] to say.
 const QUEUE: usize = 64;
 
 /// A staged file on its way to its name.
@@ -32,29 +37,68 @@ pub(super) struct Ready {
     pub(super) method: Method,
 }
 
+/// What feeds the committer. A disk that falls behind makes whoever stages files wait: each of them may
+/// hold a descriptor until it has its name.
+#[derive(Clone)]
+pub(super) struct Queue {
+    deliveries: mpsc::Sender<Delivery>,
+    room: Arc<Semaphore>,
+    files_max: usize,
+}
+
+struct Delivery {
+    files: Vec<Ready>,
+    _room: OwnedSemaphorePermit,
+}
+
+impl Queue {
+    /// At most so many files are staged and delivered together.
+    pub(super) const fn files_max(&self) -> usize {
+        self.files_max
+    }
+
+    /// Waits until `files` more may be staged, which are no more than [`Queue::files_max`].
+    pub(super) async fn room_for(&self, files: usize) -> Result<OwnedSemaphorePermit> {
+        let files = u32::try_from(files).unwrap_or(u32::MAX);
+        let room = Arc::clone(&self.room).acquire_many_owned(files).await;
+        room.map_err(|_| gone())
+    }
+
+    /// Delivers `files`, for which there is `room`.
+    pub(super) async fn send(&self, files: Vec<Ready>, room: OwnedSemaphorePermit) -> Result<()> {
+        let delivery = Delivery { files, _room: room };
+        self.deliveries.send(delivery).await.map_err(|_| gone())
+    }
+}
+
+fn gone() -> Error {
+    crate::source::bug("the committer is gone")
+}
+
 /// A committer for `site`, and the queue that feeds it. It ends when the queue is closed.
-pub(super) fn committer(
-    site: &Arc<Site>,
-) -> (
-    impl Future<Output = Result<()>> + use<>,
-    mpsc::Sender<Vec<Ready>>,
-) {
-    let (queue, ready) = mpsc::channel(QUEUE);
+pub(super) fn committer(site: &Arc<Site>) -> (impl Future<Output = Result<()>> + use<>, Queue) {
+    let (deliveries, incoming) = mpsc::channel(QUEUE);
+    let files_max = files_max(site);
     let committer = Committer {
         site: Arc::clone(site),
         batch: Vec::new(),
         batch_bytes: 0,
-        files_max: files_max(site),
+        files_max,
         publishing: JoinSet::new(),
     };
-    (committer.run(ready), queue)
+    let queue = Queue {
+        deliveries,
+        room: Arc::new(Semaphore::new(files_max)),
+        files_max,
+    };
+    (committer.run(incoming), queue)
 }
 
-/// One batch grows while others are committed.
+/// One batch is staged and one grows while others are committed.
 fn files_max(site: &Site) -> usize {
     match site.store.demands().staged_files_max {
         0 => BATCH_FILES,
-        max => BATCH_FILES.min(max as usize / (PUBLISHING_MAX + 1)).max(1),
+        max => BATCH_FILES.min(max as usize / (PUBLISHING_MAX + 2)).max(1),
     }
 }
 
@@ -68,7 +112,7 @@ struct Committer {
 }
 
 impl Committer {
-    async fn run(mut self, mut ready: mpsc::Receiver<Vec<Ready>>) -> Result<()> {
+    async fn run(mut self, mut incoming: mpsc::Receiver<Delivery>) -> Result<()> {
         loop {
             let site = Arc::clone(&self.site);
             let changed = site.needs.changed();
@@ -76,8 +120,8 @@ impl Committer {
                 self.publish().await?;
             }
             tokio::select! {
-                files = ready.recv() => match files {
-                    Some(files) => self.take(files).await?,
+                delivery = incoming.recv() => match delivery {
+                    Some(delivery) => self.take(delivery.files).await?,
                     None => break,
                 },
                 Some(ended) = self.publishing.join_next() => joined(ended)?,

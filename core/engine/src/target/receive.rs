@@ -11,15 +11,12 @@ use blit_contract::{
 };
 use blit_mover::{Step, Transform};
 use blit_wire::{Body, Verb};
-use tokio::{
-    sync::{Semaphore, mpsc},
-    task::JoinSet,
-};
+use tokio::{sync::Semaphore, task::JoinSet};
 
 use super::{
     Site,
     actions::would_copy,
-    commit::{Ready, may_retry},
+    commit::{Queue, Ready, may_retry},
     finish::{self, Unfinished},
     judge::{self, Verdict},
 };
@@ -35,8 +32,6 @@ pub(super) const ATTEMPTS_MAX: u8 = 4;
 /// How many payloads are staged at a time. On two cores, four writers keep both busy while one or two
 /// wait for a directory lock or the disk.
 const WRITERS: usize = 4;
-
-type Queue = mpsc::Sender<Vec<Ready>>;
 
 /// What takes payloads: shared by all lanes.
 #[derive(Clone)]
@@ -142,9 +137,21 @@ impl Taker {
         }
     }
 
+    /// Stages small files, as many in one call as there may be.
+    async fn pack(&self, item: u64, mut answers: Vec<(Diff, Result<SmallFile>)>) -> Result<()> {
+        let files_max = self.queue.files_max();
+        while answers.len() > files_max {
+            let rest = answers.split_off(files_max);
+            let first = std::mem::replace(&mut answers, rest);
+            self.stage(item, first).await?;
+        }
+        self.stage(item, answers).await
+    }
+
     /// Stages small files in one call.
-    async fn pack(&self, item: u64, answers: Vec<(Diff, Result<SmallFile>)>) -> Result<()> {
+    async fn stage(&self, item: u64, answers: Vec<(Diff, Result<SmallFile>)>) -> Result<()> {
         let site = &self.site;
+        let room = self.queue.room_for(answers.len()).await?;
         let mut diffs = Vec::with_capacity(answers.len());
         let mut files = Vec::with_capacity(answers.len());
         let mut digests = Vec::with_capacity(answers.len());
@@ -192,7 +199,7 @@ impl Taker {
                 Err(error) => self.failed(Side::Target, diff, error).await?,
             }
         }
-        self.queue_up(ready).await
+        self.queue.send(ready, room).await
     }
 
     /// Copies one file whole.
@@ -240,20 +247,16 @@ impl Taker {
     ) -> Result<()> {
         match staged {
             Ok((staged, method)) => {
-                self.queue_up(vec![Ready {
+                let ready = Ready {
                     staged,
                     diff,
                     method,
-                }])
-                .await
+                };
+                let room = self.queue.room_for(1).await?;
+                self.queue.send(vec![ready], room).await
             }
             Err(error) => self.failed(side_of(&error), diff, error).await,
         }
-    }
-
-    async fn queue_up(&self, ready: Vec<Ready>) -> Result<()> {
-        let closed = |_| crate::source::bug("the committer is gone");
-        self.queue.send(ready).await.map_err(closed)
     }
 
     /// An entry that could not be had: once more, or to its bad end.

@@ -6,7 +6,7 @@ use std::{
     time::Duration,
 };
 
-use blit_conform::{scaled, seed};
+use blit_conform::seed;
 use blit_contract::{
     Cancel, Chunk, Connection, Cx, NoHistory, Peer, PeerInfo, Result, SessionGrant, Store, Stream,
     StreamKind,
@@ -460,7 +460,7 @@ async fn survives(way: Way, verb: Verb, cases: usize) {
 
 /// How many changed conversations of each sort.
 fn cases() -> usize {
-    scaled(500, 50_000)
+    blit_conform::cases(500, 50_000)
 }
 
 #[tokio::test(start_paused = true)]

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use blit_conform::{scaled, seed};
+use blit_conform::{cases, seed};
 use blit_contract::{Entry, EntryBatch, ErrorKind, Kind, Name, RelPath};
 use blit_engine::{Stop, Verb};
 use blit_store_mem::MemStore;
@@ -109,7 +109,7 @@ fn listing(chance: &mut Chance) -> (Vec<Message>, bool) {
 #[tokio::test(start_paused = true)]
 async fn a_listing_is_taken_if_it_keeps_to_the_rules_and_only_then() {
     let seed = seed();
-    let (mut taken, cases) = (0, scaled(1_000, 200_000));
+    let (mut taken, cases) = (0, cases(1_000, 200_000));
     for case in 0..cases as u64 {
         let mut chance = Chance::new(seed, case);
         let (said, right) = listing(&mut chance);

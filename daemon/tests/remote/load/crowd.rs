@@ -42,6 +42,12 @@ impl Crowd {
         }
     }
 
+    /// A new connection of that machine, whose lanes are sockets of their own.
+    pub(crate) async fn client(&self, machine: usize) -> Client {
+        let made = self.connect(machine, blit_bundled::Lanes::default()).await;
+        made.unwrap()
+    }
+
     /// A new connection of that machine, which carries everything.
     pub(crate) async fn another(&self, machine: usize) -> Result<Client, ConnectError> {
         let lanes = blit_bundled::Lanes {

@@ -11,15 +11,29 @@ use std::{
     cell::RefCell,
     io,
     os::fd::{AsRawFd, IntoRawFd, OwnedFd},
-    sync::atomic::{AtomicBool, Ordering},
+    sync::{
+        OnceLock,
+        atomic::{AtomicBool, Ordering},
+    },
 };
 
 use io_uring::{IoUring, opcode, types};
 
-use super::faults::{Site, call, pass};
+use super::{
+    faults::{Site, call, pass},
+    process::open_files_limit,
+};
 
 /// How many files are closed by one call.
 const BATCH: usize = 128;
+
+/// Some ten threads may hold a batch each: all of them shall be a fraction of what may be open.
+const SHARE: usize = 64;
+
+fn batch() -> usize {
+    static FITTING: OnceLock<usize> = OnceLock::new();
+    *FITTING.get_or_init(|| BATCH.min(open_files_limit() / SHARE))
+}
 
 /// Some hosts switch `io_uring` off: found out by the first try.
 static IS_MISSING: AtomicBool = AtomicBool::new(false);
@@ -37,7 +51,7 @@ impl Closing {
     /// Takes a file that nobody uses any more.
     pub(crate) fn close(&mut self, file: super::File) {
         self.0.push(file.into_fd());
-        if self.0.len() >= BATCH {
+        if self.0.len() >= batch() {
             self.flush();
         }
     }
