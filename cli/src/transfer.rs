@@ -114,7 +114,7 @@ impl Trip {
             ..Lanes::default()
         });
         let legs = if remote::is_remote(&sources, &target) {
-            remote::refuse(&request)?;
+            remote::refuse(&request, &target)?;
             remote::legs(app, &sources, &target, &lanes).await?
         } else {
             legs::legs(&sources, &target)?
@@ -204,13 +204,7 @@ impl Trip {
         let source = places::open(&app.registry, Side::Source, &leg.source, |config| {
             config.with_writable(request.verb == Verb::Move && is_writing)
         })?;
-        let target = places::open(&app.registry, Side::Target, &leg.target, |config| {
-            let config = config.with_writable(is_writing).with_create_root(true);
-            match &request.backup_dir {
-                Some(backup) => config.with_backup(backup),
-                None => config,
-            }
-        })?;
+        let target = open_target(app, request, leg, is_writing)?;
         if let Some(list) = &rules.list {
             check_list(app, list, &*source, &leg.top).await?;
         }
@@ -238,6 +232,23 @@ impl Trip {
         job.cancel = app.stop.cancel.clone();
         Ok(job)
     }
+}
+
+/// The tree that is written on this machine.
+fn open_target(
+    app: &App,
+    request: &Request,
+    leg: &Leg,
+    is_writing: bool,
+) -> Result<Arc<dyn Store>> {
+    let store = places::open(&app.registry, Side::Target, &leg.target, |config| {
+        let config = config.with_writable(is_writing).with_create_root(true);
+        match &request.backup_dir {
+            Some(backup) => config.with_backup(backup),
+            None => config,
+        }
+    })?;
+    Ok(store)
 }
 
 /// How many listed paths are looked at together: another machine is a round trip away.

@@ -54,6 +54,7 @@ pub fn kill_at(blit: Blit, nth: usize) -> Ended {
 /// of them.
 #[derive(Debug)]
 pub struct Watch {
+    process: Pid,
     calls: Arc<AtomicUsize>,
     nth: usize,
     tracing: JoinHandle<()>,
@@ -66,18 +67,19 @@ impl Watch {
     /// When it cannot be traced.
     #[must_use]
     pub fn over(process: u32, nth: usize) -> Self {
+        let process = Pid::from_raw(process.cast_signed());
         let calls = Arc::<AtomicUsize>::default();
         let counted = Arc::clone(&calls);
         let (ready, is_ready) = mpsc::channel();
         // Whoever traces has to be one thread from the beginning to the end.
         let tracing = std::thread::spawn(move || {
-            let process = Pid::from_raw(process.cast_signed());
             seize_all(process);
             ready.send(()).expect("somebody waits");
             Tracer::of(process, nth, counted).run_beside();
         });
         is_ready.recv().expect("it is traced");
         Self {
+            process,
             calls,
             nth,
             tracing,
@@ -96,11 +98,14 @@ impl Watch {
         self.calls() >= self.nth
     }
 
-    /// Waits until the process has ended. Whoever started it takes its exit code.
+    /// Kills the process, should it still run, and waits until it has ended. Whoever started it takes its
+    /// exit code, and not before: until then he would be told of each call at which it stops.
     ///
     /// # Panics
     /// When it could not be traced to its end.
     pub fn end(self) {
+        // It may have ended.
+        let _ = kill(self.process, Signal::SIGKILL);
         self.tracing.join().expect("it was traced");
     }
 }
@@ -308,9 +313,11 @@ mod tests {
         assert!(!watch.has_struck());
         let mut go = child.stdin.take().expect("a way in");
         std::io::Write::write_all(&mut go, b"go\n").expect("it listens");
-        assert_eq!(child.wait().expect("its end").signal(), Some(9));
-        assert!(watch.has_struck());
+        while !watch.has_struck() {
+            std::thread::yield_now();
+        }
         watch.end();
+        assert_eq!(child.wait().expect("its end").signal(), Some(9));
         let found = ["one", "two"].map(|it| scratch.path(it).exists());
         assert_eq!(found, [true, false]);
     }

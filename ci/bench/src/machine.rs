@@ -48,9 +48,27 @@ fn processor(text: &str) -> String {
     name.unwrap_or("unknown").to_owned()
 }
 
-/// The kind of file system that holds `path`.
+/// The kind of file system that holds `path`; and of the one that holds its image, if it is in one: a disk
+/// in memory is not a disk.
 pub(crate) fn file_system(path: &Path) -> eyre::Result<String> {
-    let said = shell::output(Command::new("df").arg("--output=fstype").arg(path))?;
+    let kind = mounted(path, "fstype")?;
+    let device = mounted(path, "source")?;
+    let image = device.strip_prefix("/dev/loop").map(|number| {
+        fs::read_to_string(format!("/sys/block/loop{number}/loop/backing_file")).unwrap_or_default()
+    });
+    match image {
+        Some(image) => {
+            let beneath = mounted(Path::new(image.trim()), "fstype")?;
+            Ok(format!("{kind} (an image on {beneath})"))
+        }
+        None => Ok(kind),
+    }
+}
+
+/// What `df` says of where `path` is mounted.
+fn mounted(path: &Path, field: &str) -> eyre::Result<String> {
+    let field = format!("--output={field}");
+    let said = shell::output(Command::new("df").arg(field).arg(path))?;
     Ok(said.lines().last().unwrap_or_default().trim().to_owned())
 }
 

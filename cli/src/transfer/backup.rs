@@ -14,7 +14,8 @@ pub(super) fn refuse_inside(trip: &Trip) -> Result<(), UserError> {
     let Some(backup) = &trip.request.backup_dir else {
         return Ok(());
     };
-    let sources = trip.sources.iter().map(|place| (&*place.path, "a source"));
+    let here = trip.sources.iter().filter(|place| place.remote.is_none());
+    let sources = here.map(|place| (&*place.path, "a source"));
     let targets = trip
         .legs
         .iter()

@@ -55,19 +55,23 @@ pub(super) fn is_remote(sources: &[Place], target: &Place) -> bool {
 }
 
 /// Refuses what sessions with a daemon cannot do yet.
-pub(super) fn refuse(request: &Request) -> Result<(), UserError> {
+pub(super) fn refuse(request: &Request, target: &Place) -> Result<(), UserError> {
+    let is_far = target.remote.is_some();
     let refused = [
-        (request.backup_dir.is_some(), "--backup-dir"),
-        (request.writing.detach, "--detach"),
+        (
+            request.backup_dir.is_some() && is_far,
+            "--backup-dir cannot be used with a destination on another machine yet",
+        ),
+        (
+            request.writing.detach,
+            "--detach cannot be used with another machine yet",
+        ),
     ];
     match refused.into_iter().find(|(is_wanted, _)| *is_wanted) {
         None => Ok(()),
-        Some((_, flag)) => Err(UserError::new(
-            Slug::UsageUnavailable,
-            format!("{flag} cannot be used with another machine yet"),
-        )
-        .unchanged()
-        .next("run the command without it")),
+        Some((_, message)) => Err(UserError::new(Slug::UsageUnavailable, message)
+            .unchanged()
+            .next("run the command without it")),
     }
 }
 
@@ -368,9 +372,7 @@ fn job(
             (HalfRole::Source(Source { store, top }), Top::Contents)
         }
         Side::Source => {
-            let store = places::open(&app.registry, Side::Target, &leg.target, |config| {
-                config.with_writable(is_writing).with_create_root(true)
-            })?;
+            let store = super::open_target(app, request, leg, is_writing)?;
             (HalfRole::Target(Target { store }), leg.top.clone())
         }
     };

@@ -15,9 +15,10 @@ const PIECE_BYTES_MAX: usize = 1 << 20;
 /// The most bytes of one message, for both ends.
 pub(crate) const MESSAGE_BYTES_MAX: usize = 4 << 20;
 
-/// Flow-control windows of both ends: 16 MiB for a stream fills 1 Gbit/s at 130 ms. Four lanes that nobody
-/// reads leave room for the session's own stream.
-pub(crate) const STREAM_WINDOW_BYTES: u32 = 16 << 20;
+/// Flow-control windows of both ends: with 4 MiB for each, four lanes fill 1 Gbit/s at 130 ms. Four lanes that
+/// nobody reads leave room for the session's own stream, and cost a daemon 20 MiB for each connection of a
+/// peer that says what nobody hears.
+pub(crate) const STREAM_WINDOW_BYTES: u32 = 4 << 20;
 pub(crate) const CONNECTION_WINDOW_BYTES: u32 = 5 * STREAM_WINDOW_BYTES;
 
 /// How often each end asks whether the other is there, and how long it waits for the answer.

@@ -170,8 +170,8 @@ fn kills_of_the_daemon(work: Work) {
     let watch = Watch::over(stage.two.daemon.id(), usize::MAX);
     stage.blit().run().succeeds();
     let calls = watch.calls();
-    stage.restart();
     watch.end();
+    stage.restart();
     let seed = seed();
     let mut random = Random::new(seed);
     let mut points: Vec<usize> = (1..=calls).collect();
@@ -187,8 +187,8 @@ fn kills_of_the_daemon(work: Work) {
         // Runs differ a little in how many calls they make.
         assert!(matches!(ran.code, Some(0 | 8)), "{told}\n{ran}");
         killed += usize::from(watch.has_struck());
-        stage.restart();
         watch.end();
+        stage.restart();
         stage.judge(&before, &new, &told);
     }
     counted(&format!(

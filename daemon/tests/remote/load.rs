@@ -368,6 +368,7 @@ async fn who_sends_without_end_and_is_not_heard_takes_no_more_memory_than_its_wi
     }
     is_stuck(&sent).await;
     let sent_kib = sent.load(Ordering::Relaxed) >> 10;
+    // Four lanes fill the window, and one stays for the session.
     let windows = connections as u64 * (16 << 10);
     assert!(sent_kib >= windows, "only {sent_kib} KiB were said");
     let taken = resident_kib(&two.daemon).saturating_sub(memory);

@@ -6,9 +6,9 @@ use std::{
     path::Path,
 };
 
-use blit_conform::{Options, Snapshot, seed, tree::random_tree};
+use blit_conform::{Options, Snapshot, assert_same, seed, tree::random_tree};
 
-use crate::bench::{HOST, Two, there};
+use crate::bench::{HOST, Two, contents, there};
 
 #[test]
 fn df_shows_the_room_of_a_module_and_of_all_of_them() {
@@ -184,4 +184,34 @@ fn doctor_follows_the_way_to_a_machine_as_far_as_it_leads() {
     );
     let _ = two.blit(&["doctor", "stranger:"]).exits(6);
     let _ = two.blit(&["doctor", "no-such-path"]).exits(5);
+}
+
+#[test]
+fn what_a_pull_replaces_or_deletes_goes_to_the_backup_directory_and_no_push_has_one_yet() {
+    let two = Two::new();
+    let source = two.module();
+    std::fs::write(source.join("f"), "new").unwrap();
+    let (target, backup) = (two.scratch.directory("target"), two.scratch.path("backup"));
+    std::fs::write(target.join("f"), "older").unwrap();
+    std::fs::write(target.join("extra"), "goes").unwrap();
+    let words = ["mirror", "-y", "--max-delete=100%", "--backup-dir"];
+    let pull = two.command(&words).arg(&backup);
+    pull.args([there("m/").into(), contents(&target)])
+        .run()
+        .succeeds();
+    assert_same(&source, &target);
+    for (name, old) in [("f", "older"), ("extra", "goes")] {
+        assert_eq!(std::fs::read_to_string(backup.join(name)).unwrap(), old);
+    }
+    let push = two.command(&words).arg(&backup);
+    let refused = push.args([contents(&target), there("m/").into()]).run();
+    let _ = refused
+        .exits(2)
+        .says("--backup-dir cannot be used with a destination on another machine");
+    let inside = two.command(&words).arg(target.join("old"));
+    let refused = inside.args([there("m/").into(), contents(&target)]).run();
+    let _ = refused
+        .exits(2)
+        .says("the backup directory is inside the destination");
+    assert_same(&source, &target);
 }
