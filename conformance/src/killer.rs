@@ -209,10 +209,8 @@ impl Tracer {
             return;
         }
         self.inside.insert(thread);
-        if is_mutating(thread) {
-            if self.calls.fetch_add(1, Ordering::SeqCst) + 1 == self.nth {
-                kill(self.process, Signal::SIGKILL).expect("it is ours");
-            }
+        if is_mutating(thread) && self.calls.fetch_add(1, Ordering::SeqCst) + 1 == self.nth {
+            kill(self.process, Signal::SIGKILL).expect("it is ours");
         }
     }
 }

@@ -124,7 +124,7 @@ impl Mounted {
     /// Unmounts it, and fails if somebody uses it. Then everything is in the image.
     ///
     /// # Errors
-    /// What `umount` says; or that the image is still in use after [`PATIENCE`].
+    /// What `umount` says; or that the image is still in use a minute later.
     pub fn unmount(mut self) -> io::Result<()> {
         let at = self.at.take().unwrap_or_default();
         run(Command::new("umount").arg(&at)).inspect_err(|_| self.at = Some(at))?;
