@@ -21,7 +21,8 @@ const LAYERS: &[Layer] = &[
     layer("core/config", &["core/contract", "core/registry"]),
     layer("core/plan", &["core/contract", "core/registry"]),
     layer("core/wire", &["core/contract", "core/registry"]),
-    layer("core/lanes", &["core/contract"]),
+    layer("core/rooms", &[]),
+    layer("core/lanes", &["core/contract", "core/rooms"]),
     layer(
         "core/history",
         &["core/config", "core/contract", "core/plan"],
@@ -133,7 +134,10 @@ const LAYERS: &[Layer] = &[
             "transports/*",
         ],
     ),
-    layer("plugins/*", &["core/contract", "core/registry"]),
+    layer(
+        "plugins/*",
+        &["core/contract", "core/registry", "core/rooms"],
+    ),
     layer(
         "conformance",
         &["core/contract", "core/host", "core/registry"],

@@ -16,7 +16,6 @@ mod keys;
 mod ladder;
 mod machine;
 mod plain;
-mod rooms;
 mod sealed;
 mod ways;
 

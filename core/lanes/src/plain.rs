@@ -4,10 +4,9 @@ use std::{collections::VecDeque, fmt, io};
 
 use async_trait::async_trait;
 use blit_contract::{Chunk, Error, ErrorKind, RecvStream, Result, SendStream};
+use blit_rooms::{Room, Rooms};
 use bytes::{Buf, Bytes, BytesMut};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
-
-use crate::rooms::{Room, Rooms};
 
 /// How much room there is to receive into. TLS hands out 16 KiB at a time.
 const ROOM_BYTES: usize = 256 << 10;

@@ -11,6 +11,7 @@ use std::{
 };
 
 use blit_contract::{Error, ErrorKind, Name, PartialName, RelPath, Result};
+use blit_rooms::Rooms;
 use parking_lot::Mutex;
 
 use crate::{
@@ -35,6 +36,8 @@ pub(crate) struct Tree {
     backup: OnceLock<Arc<Directory>>,
     pub(crate) touched: Touched,
     pub(crate) lent: Lent,
+    /// What is read into.
+    pub(crate) rooms: Rooms,
     /// Unnamed files do not work here: found out by the first try.
     pub(crate) lacks_unnamed: AtomicBool,
 }
@@ -57,6 +60,7 @@ impl Tree {
             backup: OnceLock::new(),
             touched: Touched::default(),
             lent: Lent::new(handles_share()),
+            rooms: Rooms::default(),
         };
         match Directory::open_root(location) {
             Ok(root) => tree.start(root),
@@ -92,6 +96,7 @@ impl Tree {
             backup: self.backup.clone(),
             touched: Touched::default(),
             lent: Lent::new(handles_share()),
+            rooms: Rooms::default(),
             lacks_unnamed: AtomicBool::new(!self.may_be_unnamed()),
         }
     }

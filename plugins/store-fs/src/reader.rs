@@ -6,6 +6,7 @@ use async_trait::async_trait;
 use blit_contract::{
     Attributes, Entry, Error, ErrorKind, Extent, ReadOptions, Reader, RelPath, Result,
 };
+use blit_rooms::Rooms;
 use bytes::Bytes;
 
 use crate::{error::error, place::Tree, read, store::blocking, sys::File};
@@ -16,6 +17,7 @@ pub(crate) struct FsReader {
     file: Arc<File>,
     entry: Entry,
     path: RelPath,
+    rooms: Rooms,
 }
 
 /// Opens the file at `path`, if it is what was expected.
@@ -43,6 +45,7 @@ pub(crate) fn open(tree: &Tree, path: &RelPath, options: ReadOptions) -> Result<
         file: Arc::new(file),
         entry: expect,
         path: path.clone(),
+        rooms: tree.rooms.clone(),
     })
 }
 
@@ -88,11 +91,11 @@ impl Reader for FsReader {
         let size = usize::try_from(range.end.saturating_sub(range.start)).map_err(|_| {
             Error::new(ErrorKind::Invalid, "read").because("a range larger than memory")
         })?;
-        let (data, filled) = self
+        let mut room = self.rooms.take(size);
+        let (room, filled) = self
             .with(move |file| {
-                let mut data = vec![0; size];
-                let filled = file.read_at(&mut data, range.start)?;
-                Ok((data, filled))
+                let filled = file.read_at(&mut room[..size], range.start)?;
+                Ok((room, filled))
             })
             .await?;
         if filled < size {
@@ -100,7 +103,7 @@ impl Reader for FsReader {
                 .at(&self.path)
                 .because("the file ended before its size"));
         }
-        Ok(data.into())
+        Ok(self.rooms.lend(room, size))
     }
 
     async fn check_unchanged(&self) -> Result<()> {

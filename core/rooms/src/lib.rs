@@ -3,16 +3,20 @@
 //! A new buffer has to be cleared, and its pages come from the kernel one fault at a time: of a stream that
 //! TLS hands out at two gigabytes a second, that took a tenth.
 
-use std::sync::{Arc, Mutex, Weak};
+#![forbid(unsafe_code)]
+
+use std::sync::{Arc, Weak};
 
 use bytes::Bytes;
+use parking_lot::Mutex;
 
 /// Space for one run of bytes.
-pub(crate) type Room = Box<[u8]>;
+pub type Room = Box<[u8]>;
 
-/// Rooms of one size. One that was handed out comes back once nobody has a part of it any more.
-#[derive(Debug, Default)]
-pub(crate) struct Rooms {
+/// Rooms of about one size. One that was handed out comes back once nobody has a part of it any more. A clone
+/// has the same rooms.
+#[derive(Debug, Clone, Default)]
+pub struct Rooms {
     empty: Arc<Mutex<Vec<Room>>>,
 }
 
@@ -36,23 +40,29 @@ impl Drop for Loan {
         let Some(home) = self.home.upgrade() else {
             return;
         };
-        if let Ok(mut empty) = home.lock()
-            && empty.len() < EMPTY_MAX
-        {
+        let mut empty = home.lock();
+        if empty.len() < EMPTY_MAX {
             empty.push(std::mem::take(&mut self.room));
         }
     }
 }
 
 impl Rooms {
-    /// A room of `bytes`; what is in it means nothing.
-    pub(crate) fn take(&self, bytes: usize) -> Room {
-        let waiting = self.empty.lock().ok().and_then(|mut empty| empty.pop());
-        waiting.unwrap_or_else(|| vec![0; bytes].into_boxed_slice())
+    /// A room of at least `bytes`; what is in it means nothing.
+    #[must_use]
+    pub fn take(&self, bytes: usize) -> Room {
+        let waiting = self.empty.lock().pop();
+        waiting
+            .filter(|room| room.len() >= bytes)
+            .unwrap_or_else(|| vec![0; bytes].into_boxed_slice())
     }
 
     /// The first `bytes` of `room`, which comes back after them.
-    pub(crate) fn lend(&self, room: Room, bytes: usize) -> Bytes {
+    ///
+    /// # Panics
+    /// When the room is smaller.
+    #[must_use]
+    pub fn lend(&self, room: Room, bytes: usize) -> Bytes {
         let home = Arc::downgrade(&self.empty);
         Bytes::from_owner(Loan { room, home }).slice(..bytes)
     }
@@ -76,13 +86,22 @@ mod tests {
     }
 
     #[test]
+    fn a_room_that_is_too_small_makes_way_for_a_larger_one() {
+        let rooms = Rooms::default();
+        drop(rooms.lend(rooms.take(8), 8));
+        assert_eq!(rooms.take(64).len(), 64);
+        drop(rooms.lend(vec![7; 64].into_boxed_slice(), 1));
+        assert_eq!(rooms.take(8)[..], [7; 64]);
+    }
+
+    #[test]
     fn no_more_rooms_wait_than_are_used_at_a_time() {
         let rooms = Rooms::default();
         let lent: Vec<_> = (0..EMPTY_MAX + 3)
             .map(|_| rooms.lend(vec![0; 8].into_boxed_slice(), 8))
             .collect();
         drop(lent);
-        assert_eq!(rooms.empty.lock().unwrap().len(), EMPTY_MAX);
+        assert_eq!(rooms.empty.lock().len(), EMPTY_MAX);
     }
 
     #[test]
