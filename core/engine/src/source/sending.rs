@@ -51,6 +51,9 @@ impl Reading {
         let WorkItem {
             id, work, reason, ..
         } = item;
+        let Some(work) = self.fitting(work) else {
+            return Ok(());
+        };
         let body = match work {
             Work::Attributes(diffs) => Body::Attributes(self.read(diffs, false).await?),
             Work::Digests(diffs) => Body::Digests(self.digests(diffs).await),
@@ -90,6 +93,16 @@ impl Reading {
             body,
         };
         self.lanes.send(&self.session.cx, payload).await
+    }
+
+    /// What can be done of `work`: lanes that leave the process carry files whole, whatever the planner says.
+    fn fitting(&self, work: Work) -> Option<Work> {
+        match work {
+            Work::Range { diff, part, .. } if self.leaves => {
+                (part == 0).then(|| Work::Whole(Arc::unwrap_or_clone(diff)))
+            }
+            other => Some(other),
+        }
     }
 
     fn paced(&self, inner: Box<dyn Reader>) -> Box<dyn Reader> {
