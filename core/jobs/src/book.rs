@@ -236,8 +236,16 @@ impl Book {
         })
     }
 
-    /// Writes down how a job ended; of one that was lost to a defect nobody can say. Answers what it is.
+    /// Writes down how a job ended; of one that was lost to a defect nobody can say. Only then those who
+    /// watch it hear the end. Answers what it is.
     pub fn end(&self, job: Begun, end: Option<End>) -> JobState {
+        let feed = Arc::clone(&job.feed);
+        let state = self.keep_end(job, end);
+        feed.release();
+        state
+    }
+
+    fn keep_end(&self, job: Begun, end: Option<End>) -> JobState {
         let mut end = end.unwrap_or_else(|| run::lost(&job.feed));
         let mut state = self.state.lock();
         let Some(kept) = state.jobs.get_mut(&job.id) else {

@@ -33,6 +33,8 @@ struct State {
     notes: usize,
     figures: Option<JobFigures>,
     is_over: bool,
+    /// The last line may be heard.
+    is_released: bool,
     watchers: Vec<mpsc::Sender<Said>>,
 }
 
@@ -97,7 +99,7 @@ impl Feed {
     }
 
     /// Tells it. Nobody is waited for: a watcher for whom too much waits is told no progress, and is let
-    /// go when there is something that he must not miss.
+    /// go when there is something that he must not miss. The last line is kept back until [`Feed::release`].
     pub fn tell(&self, event: Event) {
         let (kind, exit) = (kind_of(&event), exit_of(&event));
         let mut state = self.state.lock();
@@ -119,6 +121,10 @@ impl Feed {
         let line = serde_json::to_string(&line).unwrap_or_default().into();
         let said = Said { line, exit };
         state.keep(kind, &said);
+        if exit.is_some() {
+            state.is_over = true;
+            return;
+        }
         state.watchers.retain(|watcher| {
             use mpsc::error::TrySendError;
             match watcher.try_send(said.clone()) {
@@ -127,9 +133,16 @@ impl Feed {
                 Err(TrySendError::Closed(_)) => false,
             }
         });
-        if exit.is_some() {
-            state.is_over = true;
-            state.watchers.clear();
+    }
+
+    /// Lets the last line be heard: how the job ended is written down.
+    pub fn release(&self) {
+        let mut state = self.state.lock();
+        state.is_released = true;
+        let last = state.last().cloned();
+        for watcher in std::mem::take(&mut state.watchers) {
+            // For one who is full or gone this is the end in any case.
+            drop(last.clone().map(|last| watcher.try_send(last)));
         }
     }
 
@@ -155,8 +168,11 @@ impl Feed {
         if state.watchers.len() >= WATCHERS_MAX {
             return None;
         }
-        let past = state.kept.iter().map(|(_, said)| said.clone()).collect();
-        let live = (!state.is_over).then(|| {
+        let is_released = state.is_released;
+        let may_hear = |said: &&Said| said.exit.is_none() || is_released;
+        let kept = state.kept.iter().map(|(_, said)| said);
+        let past = kept.filter(may_hear).cloned().collect();
+        let live = (!is_released).then(|| {
             let (sender, live) = mpsc::channel(WAITING_MAX);
             state.watchers.push(sender);
             live
@@ -166,6 +182,11 @@ impl Feed {
 }
 
 impl State {
+    fn last(&self) -> Option<&Said> {
+        let (_, said) = self.kept.last()?;
+        said.exit.and(Some(said))
+    }
+
     fn keep(&mut self, kind: Kind, said: &Said) {
         if kind == Kind::Note {
             self.notes += 1;
@@ -271,6 +292,9 @@ mod tests {
         }
         let late = feed.watch().unwrap();
         feed.tell(last());
+        let waiting = feed.watch().unwrap();
+        feed.release();
+        assert_eq!(all(waiting).await, feed.lines());
         let (early, late) = (all(early).await, all(late).await);
         let whole = ["plan", "progress", "warning", "plan", "progress", "error"];
         assert_eq!(types(&early), whole);
