@@ -32,7 +32,6 @@ struct State {
     kept: Vec<(Kind, Said)>,
     notes: usize,
     figures: Option<JobFigures>,
-    is_over: bool,
     /// The last line may be heard.
     is_released: bool,
     watchers: Vec<mpsc::Sender<Said>>,
@@ -103,7 +102,7 @@ impl Feed {
     pub fn tell(&self, event: Event) {
         let (kind, exit) = (kind_of(&event), exit_of(&event));
         let mut state = self.state.lock();
-        if state.is_over {
+        if state.last().is_some() {
             return;
         }
         if let Event::Progress(progress) = &event {
@@ -122,7 +121,6 @@ impl Feed {
         let said = Said { line, exit };
         state.keep(kind, &said);
         if exit.is_some() {
-            state.is_over = true;
             return;
         }
         state.watchers.retain(|watcher| {
@@ -182,6 +180,7 @@ impl Feed {
 }
 
 impl State {
+    /// The line after which there is none, once it is told.
     fn last(&self) -> Option<&Said> {
         let (_, said) = self.kept.last()?;
         said.exit.and(Some(said))
