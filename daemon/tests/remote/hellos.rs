@@ -246,6 +246,32 @@ impl Stage {
         lane.unwrap()
     }
 
+    /// Says a right hello, which somebody overhears: the lane, and what was said.
+    async fn overheard<S: AsyncRead + AsyncWrite + Unpin>(
+        &self,
+        (mut socket, binding): (S, [u8; 32]),
+    ) -> (S, [u8; HELLO_BYTES]) {
+        let right = self.session.hello(USED, &binding, |_| {});
+        socket.write_all(&right).await.unwrap();
+        socket.read_exact(&mut [0; 32]).await.unwrap();
+        (socket, right.try_into().unwrap())
+    }
+
+    /// Plays every script, each on a socket of its own; answers who was answered.
+    async fn plays<S: AsyncRead + AsyncWrite + Unpin>(
+        &self,
+        overheard: [u8; HELLO_BYTES],
+        open: impl AsyncFn() -> (S, [u8; 32]),
+    ) -> Answered {
+        let mut answered = Answered::default();
+        for (name, says) in SCRIPTS {
+            let (socket, binding) = open().await;
+            let said = says(&self.knows(binding, overheard));
+            answered.note(name, told(socket, &said).await);
+        }
+        answered
+    }
+
     /// The sessions go on, and lanes that are right belong to them.
     async fn all_is_well(&self) {
         // Those that were made here, but for the one that is over.
@@ -297,18 +323,9 @@ impl Answered {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_hello_in_clear_that_breaks_a_rule_closes_its_socket_and_nothing_else() {
     let stage = Stage::new().await;
-    // A right one, which somebody overhears.
-    let (mut socket, binding) = stage.clear().await;
-    let right = stage.session.hello(USED, &binding, |_| {});
-    socket.write_all(&right).await.unwrap();
-    socket.read_exact(&mut [0; 32]).await.unwrap();
-    let overheard = right.try_into().unwrap();
-    let mut answered = Answered::default();
-    for (name, says) in SCRIPTS {
-        let (socket, binding) = stage.clear().await;
-        let said = says(&stage.knows(binding, overheard));
-        answered.note(name, told(socket, &said).await);
-    }
+    let open = async || stage.clear().await;
+    let (_held, overheard) = stage.overheard(open().await).await;
+    let mut answered = stage.plays(overheard, open).await;
     for (name, says) in FIRST {
         let socket = stage.socket().await;
         let said = says(&stage.knows([0; 32], overheard));
@@ -329,17 +346,9 @@ async fn a_hello_in_clear_that_breaks_a_rule_closes_its_socket_and_nothing_else(
 #[tokio::test(flavor = "multi_thread")]
 async fn an_encrypted_hello_that_breaks_a_rule_closes_its_socket_and_nothing_else() {
     let stage = Stage::new().await;
-    let (mut socket, binding) = stage.lane().await;
-    let right = stage.session.hello(USED, &binding, |_| {});
-    socket.write_all(&right).await.unwrap();
-    socket.read_exact(&mut [0; 32]).await.unwrap();
-    let overheard = right.try_into().unwrap();
-    let mut answered = Answered::default();
-    for (name, says) in SCRIPTS {
-        let (socket, binding) = stage.lane().await;
-        let said = says(&stage.knows(binding, overheard));
-        answered.note(name, told(socket, &said).await);
-    }
+    let open = async || stage.lane().await;
+    let (_held, overheard) = stage.overheard(open().await).await;
+    let mut answered = stage.plays(overheard, open).await;
     let (socket, binding) = stage.lane().await;
     let in_clear = [&PREFACE[..], &stage.session.hello(5, &binding, |_| {})].concat();
     answered.note(
@@ -368,21 +377,13 @@ async fn an_encrypted_hello_that_breaks_a_rule_closes_its_socket_and_nothing_els
 async fn a_hello_on_the_socket_of_this_machine_that_breaks_a_rule_closes_it_and_nothing_else() {
     let stage = Stage::new().await;
     let path = stage.two.scratch.path("daemon-state/lanes.sock");
-    let connect = async || UnixStream::connect(&path).await.unwrap();
-    let mut socket = connect().await;
-    let binding = begun(&mut socket).await;
-    let right = stage.session.hello(USED, &binding, |_| {});
-    socket.write_all(&right).await.unwrap();
-    socket.read_exact(&mut [0; 32]).await.unwrap();
-    let overheard = right.try_into().unwrap();
-    let mut answered = Answered::default();
-    for (name, says) in SCRIPTS {
-        let mut socket = connect().await;
+    let open = async || {
+        let mut socket = UnixStream::connect(&path).await.unwrap();
         let binding = begun(&mut socket).await;
-        let said = says(&stage.knows(binding, overheard));
-        answered.note(name, told(socket, &said).await);
-    }
-    answered.assert_none();
+        (socket, binding)
+    };
+    let (_held, overheard) = stage.overheard(open().await).await;
+    stage.plays(overheard, open).await.assert_none();
     stage.all_is_well().await;
     works(&stage.two);
 }
