@@ -89,10 +89,10 @@ impl Blit {
         self
     }
 
-    /// Runs under `strace`, which does `inject` to it.
+    /// Runs under `strace`, which does `inject` to it; that runs under whatever it was to run under before.
     #[must_use]
     pub fn inject(mut self, inject: &Inject) -> Self {
-        self.wrapper = inject.command_line();
+        self.wrapper.extend(inject.command_line());
         self
     }
 

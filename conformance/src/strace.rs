@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::process::Command;
+use std::time::Duration;
 
 use crate::Scratch;
 
@@ -87,6 +88,16 @@ impl Inject {
             calls: calls.into(),
             action: format!("error={error}"),
             when: when.into(),
+        }
+    }
+
+    /// Each of these calls begins so much later than it would.
+    #[must_use]
+    pub fn delay(calls: &str, delay: Duration) -> Self {
+        Self {
+            calls: calls.into(),
+            action: format!("delay_enter={}", delay.as_micros()),
+            when: "1+".into(),
         }
     }
 

@@ -8,8 +8,9 @@ mod operations;
 use std::fs;
 use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
-use blit_conform::{Ran, Scratch, counted, need_tool, scaled};
+use blit_conform::{Inject, Ran, Scratch, counted, need_tool, scaled};
 
 use self::canary::{Canary, Escape, leaks};
 use self::flipper::{flipping, usurping};
@@ -171,23 +172,14 @@ fn a_flipper_at_any_level_of_the_target_leads_no_operation_out_of_it() {
 }
 
 /// Unfinished files live for microseconds. A rename that comes late lets the flipper be faster.
-const LATE_RENAMES: [&str; 9] = [
-    "strace",
-    "-f",
-    "-qq",
-    "-o",
-    "/dev/null",
-    "-e",
-    "trace=renameat2",
-    "-e",
-    "inject=renameat2:delay_enter=3000",
-];
+const LATE: Duration = Duration::from_millis(3);
 
 #[test]
 fn a_flipper_of_unfinished_files_leads_no_operation_out_of_the_target() {
     if !need_tool("strace") {
         return;
     }
+    let late_renames = Inject::delay("renameat2", LATE);
     let (mut usurped, mut runs) = (0, 0);
     let writing = OPERATIONS.iter().filter(|it| it.is_over_old);
     let writing: Vec<_> = writing.collect();
@@ -203,7 +195,7 @@ fn a_flipper_of_unfinished_files_leads_no_operation_out_of_the_target() {
         let (secret, aside) = (canary.root().join("file"), pair.scratch.path("aside"));
         usurped += usurping(&directories, &secret, &aside, || {
             let late = operation.commands(&pair).into_iter();
-            ran = late.map(|it| it.under(LATE_RENAMES).run()).collect();
+            ran = late.map(|it| it.inject(&late_renames).run()).collect();
         });
         let judged = judge(&canary, &pair, &ran);
         assert!(judged.is_ok(), "{}: {judged:?}", operation.name);

@@ -1,9 +1,10 @@
 //! What a small file costs in system calls.
 
 use std::process::Command;
+use std::time::Duration;
 
 use blit_conform::tree::many_small_files;
-use blit_conform::{SyscallCounts, assert_same, count_syscalls, need_tool};
+use blit_conform::{Inject, SyscallCounts, assert_same, count_syscalls, need_tool};
 
 use crate::bench::{Pair, contents};
 
@@ -17,20 +18,12 @@ fn a_disk_that_syncs_slowly_under_strace_does_not_use_up_the_descriptors() {
     }
     let pair = Pair::new();
     many_small_files(&pair.source, 4_000);
-    let slow = [
-        "prlimit",
-        "--nofile=512:512",
-        "strace",
-        "-f",
-        "-qq",
-        "-o",
-        "/dev/null",
-        "-e",
-        "trace=syncfs,fsync,fdatasync",
-        "-e",
-        "inject=syncfs,fsync,fdatasync:delay_enter=50ms",
-    ];
-    pair.blit("copy").under(slow).run().succeeds();
+    let slow = Inject::delay("syncfs,fsync,fdatasync", Duration::from_millis(50));
+    let ran = pair
+        .blit("copy")
+        .under(["prlimit", "--nofile=512:512"])
+        .inject(&slow);
+    ran.run().succeeds();
     assert_same(&pair.source, &pair.target);
 }
 
