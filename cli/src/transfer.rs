@@ -115,6 +115,7 @@ impl Trip {
         });
         let legs = if remote::is_remote(&sources, &target) {
             remote::refuse(&request, &target)?;
+            detach::refuse(&request, &sources, &target)?;
             remote::legs(app, &sources, &target, &lanes).await?
         } else {
             legs::legs(&sources, &target)?

@@ -44,6 +44,8 @@ pub(crate) struct Config {
     pub(crate) audit_size: Size,
     pub(crate) audit_names: AuditNames,
     pub(crate) history: Keep,
+    /// The names of the machines that may look after jobs.
+    pub(crate) job_peers: Vec<String>,
     pub(crate) log: LogLevel,
     pub(crate) modules: Vec<ModuleConfig>,
 }
@@ -170,6 +172,7 @@ impl Sources {
                 bytes: settings.history.max_size.bytes,
                 ..Keep::default()
             },
+            job_peers: settings.jobs.peers,
             log: settings.log.level,
             modules: modules(layers.rows("module")?, &self.args.modules)?,
         })

@@ -59,21 +59,22 @@ impl Confinement {
     }
 
     /// Threads that read one directory, or change it too, and change another, which need not be there: then
-    /// the nearest one above it that is. None, if the kernel has no means.
+    /// the nearest one above it that is. Either may be elsewhere. None, if the kernel has no means.
     pub(crate) fn between(
         &self,
-        (source, changes_source): (&Path, bool),
-        target: &Path,
+        reads: Option<(&Path, bool)>,
+        writes: Option<&Path>,
     ) -> Result<Option<Domain>, Unconfined> {
         let mut reach = Reach {
             read: READ.map(PathBuf::from).into(),
             write: vec![spool_of(&self.state)],
         };
-        match changes_source {
-            true => reach.write.push(source.to_owned()),
-            false => reach.read.push(source.to_owned()),
+        match reads {
+            Some((source, true)) => reach.write.push(source.to_owned()),
+            Some((source, false)) => reach.read.push(source.to_owned()),
+            None => {}
         }
-        let there = target.ancestors().find(|path| path.exists());
+        let there = writes.and_then(|target| target.ancestors().find(|path| path.exists()));
         reach.write.extend(there.map(Path::to_owned));
         self.domain_of(&reach)
     }
@@ -146,12 +147,13 @@ mod tests {
         for moves in [false, true] {
             fs::create_dir_all(at("new")).unwrap();
             let target = at("new/deep/down");
-            let domain = confinement.between((&at("source"), moves), &target);
+            let source = at("source");
+            let domain = confinement.between(Some((&source, moves)), Some(&target));
             let Some(domain) = domain.unwrap() else {
                 let why = confinement.files.unwrap_err();
                 return tracing::error!(%why, "NOT SHOWN");
             };
-            let (source, hidden) = (at("source"), [at("kept/f"), at("state/f")]);
+            let hidden = [at("kept/f"), at("state/f")];
             let tried = async move {
                 fs::read(source.join("f")).unwrap();
                 assert_eq!(fs::write(source.join("g"), "").is_ok(), moves);

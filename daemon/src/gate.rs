@@ -4,13 +4,17 @@ use std::{sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 use blit_contract::Stream;
-use blit_control::{Arrivals, Health, KnownPeer, LaneOpening, LaneSocket, VerifiedPeer};
+use blit_control::{
+    Arrivals, Health, KnownPeer, LaneOpening, LaneSocket, ManageJobs, VerifiedPeer,
+};
 use blit_engine::Asked;
 use blit_wire::Request;
 
 use crate::{
+    jobs::{Desk, Jobs},
     lanes,
     modules::Module,
+    record::of_caller,
     serve::{Caller, Daemon},
 };
 
@@ -18,12 +22,15 @@ use crate::{
 const REQUEST_WAIT: Duration = Duration::from_secs(10);
 
 /// Where peers come to the daemon.
-pub(crate) struct Gate(pub(crate) Arc<Daemon>);
+pub(crate) struct Gate {
+    pub(crate) daemon: Arc<Daemon>,
+    pub(crate) jobs: Arc<Jobs>,
+}
 
 #[async_trait]
 impl Arrivals for Gate {
     fn knows(&self, peer: &VerifiedPeer) -> bool {
-        self.0.caller(peer).is_some()
+        self.daemon.caller(peer).is_some()
     }
 
     fn join(&self, peer: &VerifiedPeer, name: &str) -> Option<String> {
@@ -34,14 +41,14 @@ impl Arrivals for Gate {
             how: "join-token".to_owned(),
             added: jiff::Timestamp::now().strftime("%FT%TZ").to_string(),
         };
-        let added = self.0.peers.lock().add(known);
+        let added = self.daemon.peers.lock().add(known);
         match added {
             Ok(name) => {
                 tracing::warn!(peer = %name, key = %peer.id().short(), "paired");
-                self.0.pending.forget(&peer.id());
-                self.0.note_pairing(peer, &name);
-                self.0.acquainted.notify_one();
-                Some(self.0.held().config.name.clone())
+                self.daemon.pending.forget(&peer.id());
+                self.daemon.note_pairing(peer, &name);
+                self.daemon.acquainted.notify_one();
+                Some(self.daemon.held().config.name.clone())
             }
             Err(error) => {
                 tracing::error!(%error, "cannot keep a peer");
@@ -51,21 +58,35 @@ impl Arrivals for Gate {
     }
 
     fn knock(&self, peer: &VerifiedPeer, name: &str) {
-        self.0.pending.add(peer, name);
+        self.daemon.pending.add(peer, name);
     }
 
     fn refused(&self, peer: &VerifiedPeer, wish: &'static str) {
-        self.0.note_stranger(peer, wish);
+        self.daemon.note_stranger(peer, wish);
     }
 
     fn health(&self, peer: &VerifiedPeer, service: &str) -> Health {
-        let caller = self.0.caller(peer);
+        let caller = self.daemon.caller(peer);
         let sees = |module: &Module| caller.as_ref().is_some_and(|it| module.is_for(&it.name));
-        self.0.health(service, sees)
+        self.daemon.health(service, sees)
+    }
+
+    fn jobs(&self, peer: &VerifiedPeer) -> Option<Arc<dyn ManageJobs>> {
+        let caller = self.daemon.caller(peer)?;
+        if !self.daemon.may_see_jobs(&caller) {
+            let mut event = of_caller(&caller, "job.see", String::new());
+            event.decision = "deny";
+            drop(self.daemon.audit.record(&event));
+            return None;
+        }
+        Some(Arc::new(Desk {
+            jobs: Arc::clone(&self.jobs),
+            caller: Some(caller),
+        }))
     }
 
     async fn request(&self, peer: VerifiedPeer, stream: Stream) {
-        let Some(caller) = self.0.caller(&peer) else {
+        let Some(caller) = self.daemon.caller(&peer) else {
             return;
         };
         match tokio::time::timeout(REQUEST_WAIT, Asked::accept(stream)).await {
@@ -78,15 +99,15 @@ impl Arrivals for Gate {
     async fn lane_socket(&self, socket: LaneSocket) -> bool {
         // A stranger's handshake has cost something, whatever comes then.
         let is_known = match &socket {
-            LaneSocket::Encrypted { peer, .. } => self.0.name_of(peer).is_some(),
+            LaneSocket::Encrypted { peer, .. } => self.daemon.name_of(peer).is_some(),
             LaneSocket::Clear { .. } => true,
         };
-        let bound = lanes::bind(&self.0, socket).await;
-        self.0.bring(bound) && is_known
+        let bound = lanes::bind(&self.daemon, socket).await;
+        self.daemon.bring(bound) && is_known
     }
 
     fn lane(&self, peer: &VerifiedPeer, opening: LaneOpening, stream: Stream) -> bool {
-        let sessions = &self.0.sessions;
+        let sessions = &self.daemon.sessions;
         sessions.is_of(&opening.session, peer.id()) && sessions.put(opening, stream)
     }
 }
@@ -94,19 +115,19 @@ impl Arrivals for Gate {
 impl Gate {
     /// Answers on threads that reach nothing but the module which it is about.
     async fn answer(&self, caller: Caller, request: Request, asked: Asked) {
-        let domain = match self.0.domain_of(&caller, &request) {
+        let domain = match self.daemon.domain_of(&caller, &request) {
             Ok(domain) => domain,
             Err(error) => return asked.refuse(error).await,
         };
         // From those threads no name can be looked up, and this machine's key is out of reach.
-        let fetching = match self.0.fetching(&caller, &request).await {
+        let fetching = match self.daemon.fetching(&caller, &request).await {
             Ok(fetching) => fetching,
             Err(error) => {
-                let wish = self.0.wish_of(&request);
-                return self.0.refuse(&caller, wish, error, asked).await;
+                let wish = self.daemon.wish_of(&request);
+                return self.daemon.refuse(&caller, wish, error, asked).await;
             }
         };
-        let daemon = Arc::clone(&self.0);
+        let daemon = Arc::clone(&self.daemon);
         let answer = async move { daemon.answer(&caller, (request, fetching), asked).await };
         match domain {
             None => answer.await,

@@ -90,10 +90,6 @@ impl Manager {
     fn refusal<T>(&self) -> Result<T, String> {
         Err(self.0.condition().to_string())
     }
-
-    fn job_refusal<T>(&self) -> Result<T, JobRefusal> {
-        Err(JobRefusal::Lost(self.0.condition().to_string()))
-    }
 }
 
 #[async_trait]
@@ -135,28 +131,36 @@ impl Manage for Manager {
         self.refusal()
     }
 
-    fn jobs(&self) -> &dyn ManageJobs {
-        self
+    fn jobs(&self) -> Arc<dyn ManageJobs> {
+        Arc::new(NoJobs(Arc::clone(&self.0)))
+    }
+}
+
+struct NoJobs(Arc<Halted>);
+
+impl NoJobs {
+    fn refusal<T>(&self) -> Result<T, JobRefusal> {
+        Err(JobRefusal::Lost(self.0.condition().to_string()))
     }
 }
 
 /// None is taken over, and none that is remembered is told of before it is clear whose they are.
 #[async_trait]
-impl ManageJobs for Manager {
+impl ManageJobs for NoJobs {
     async fn start(&self, _: JobSpec) -> Result<StartJobReply, JobRefusal> {
-        self.job_refusal()
+        self.refusal()
     }
 
-    async fn all(&self) -> Vec<JobRow> {
-        Vec::new()
+    async fn all(&self) -> Result<Vec<JobRow>, JobRefusal> {
+        Ok(Vec::new())
     }
 
     async fn watch(&self, _: &str) -> Result<Told, JobRefusal> {
-        self.job_refusal()
+        self.refusal()
     }
 
     async fn cancel(&self, _: &str) -> Result<JobState, JobRefusal> {
-        self.job_refusal()
+        self.refusal()
     }
 }
 

@@ -1,22 +1,26 @@
 //! Jobs: runs that the daemon does itself, for whoever may manage it.
 
+mod sessions;
+
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use blit_contract::{Cx, Side};
 use blit_control::{
-    JobRefusal, ManageJobs, Told,
+    AuditEvent, JobRefusal, ManageJobs, Told,
     jobs::{JobLine, JobRow, JobSpec, JobState, StartJobReply},
 };
-use blit_engine::{Job, Report, Source, Target, Verb};
-use blit_events::{UserError, from_contract, internal};
-use blit_jobs::{Begun, Book, Leg, Sessions, Spec, Wishes, connect, open, shown, verb_word};
+use blit_jobs::{Begun, Book, Spec, shown, verb_word};
 use futures_util::stream;
 
 use crate::{
-    audit::by_admin, failure::Failure, listen::LAST_WORDS, plugins::Plugins, request::compiled,
-    serve::Daemon, settings::AuditNames,
+    audit::by_admin,
+    failure::Failure,
+    listen::LAST_WORDS,
+    record::of_caller,
+    serve::{Caller, Daemon},
+    settings::AuditNames,
 };
+use sessions::Performer;
 
 /// Where they are kept, in the state directory.
 const FOLDER: &str = "jobs";
@@ -44,6 +48,9 @@ impl Jobs {
     fn begin(&self, message: &JobSpec) -> Result<StartJobReply, JobRefusal> {
         let spec = Spec::from_message(message);
         let spec = spec.map_err(|error| JobRefusal::Invalid(error.to_string()))?;
+        if let Some(stranger) = self.first_stranger(&spec) {
+            return Err(JobRefusal::Unpaired(stranger));
+        }
         if let Some(why) = self.daemon.why_no_session() {
             return Err(match self.daemon.is_stopping() {
                 true => JobRefusal::Stopping,
@@ -68,6 +75,18 @@ impl Jobs {
         Ok(reply)
     }
 
+    /// Why the first machine that takes part cannot: it is not known, or not where.
+    fn first_stranger(&self, spec: &Spec) -> Option<String> {
+        let peers = self.daemon.peers.lock();
+        spec.machines().find_map(|id| match peers.with_id(&id) {
+            None => Some("it does not know that machine".to_owned()),
+            Some(known) if known.addresses.is_empty() => {
+                Some("it does not know where that machine is".to_owned())
+            }
+            Some(_) => None,
+        })
+    }
+
     /// What it does, for the audit log.
     fn object(&self, spec: &Spec) -> String {
         let verb = verb_word(spec.terms.verb);
@@ -81,7 +100,7 @@ impl Jobs {
 /// Runs a job to its end, and writes down what became of it.
 async fn follow(book: Arc<Book>, daemon: Arc<Daemon>, begun: Begun) {
     let (spec, feed) = (begun.spec.clone(), Arc::clone(&begun.feed));
-    let (cancel, sessions) = (begun.cancel.clone(), Local(Arc::clone(&daemon)));
+    let (cancel, sessions) = (begun.cancel.clone(), Performer(Arc::clone(&daemon)));
     // On its own: whatever goes wrong in it, that it has ended is written down.
     let running =
         tokio::spawn(async move { blit_jobs::run(&spec, &feed, &sessions, &cancel).await });
@@ -104,81 +123,66 @@ fn word(state: JobState) -> &'static str {
     }
 }
 
-#[async_trait]
-impl ManageJobs for Jobs {
-    async fn start(&self, spec: JobSpec) -> Result<StartJobReply, JobRefusal> {
-        self.begin(&spec)
+/// The jobs, for whoever may ask about them: the administrator, or a machine that was let.
+pub(crate) struct Desk {
+    pub(crate) jobs: Arc<Jobs>,
+    /// The machine; `None` for the administrator.
+    pub(crate) caller: Option<Caller>,
+}
+
+impl Desk {
+    fn event(&self, action: &'static str, object: &str) -> AuditEvent {
+        match &self.caller {
+            None => by_admin(action, object),
+            Some(caller) => of_caller(caller, action, object.to_owned()),
+        }
     }
 
-    async fn all(&self) -> Vec<JobRow> {
-        self.book.rows()
+    /// Whether whoever began to ask may still.
+    fn is_open(&self) -> bool {
+        let caller = self.caller.as_ref();
+        caller.is_none_or(|caller| self.jobs.daemon.may_see_jobs(caller))
+    }
+}
+
+#[async_trait]
+impl ManageJobs for Desk {
+    async fn start(&self, spec: JobSpec) -> Result<StartJobReply, JobRefusal> {
+        match self.caller {
+            None => self.jobs.begin(&spec),
+            // What a job may do is what the daemon may: nobody else's wish.
+            Some(_) => Err(JobRefusal::Denied(
+                "a job is handed over where it runs".to_owned(),
+            )),
+        }
+    }
+
+    async fn all(&self) -> Result<Vec<JobRow>, JobRefusal> {
+        Ok(self.jobs.book.rows())
     }
 
     async fn watch(&self, id: &str) -> Result<Told, JobRefusal> {
-        let watch = self.book.watch(id)?;
-        Ok(Box::pin(stream::unfold(watch, |mut watch| async move {
-            let said = watch.next().await?;
-            let line = JobLine {
-                line: said.line.to_string(),
-                exit: said.exit.map(u32::from),
-            };
-            Some((line, watch))
-        })))
+        let watch = self.jobs.book.watch(id)?;
+        let desk = Self {
+            jobs: Arc::clone(&self.jobs),
+            caller: self.caller.clone(),
+        };
+        Ok(Box::pin(stream::unfold(
+            (watch, desk),
+            |(mut watch, desk)| async move {
+                let said = watch.next().await.filter(|_| desk.is_open())?;
+                let line = JobLine {
+                    line: said.line.to_string(),
+                    exit: said.exit.map(u32::from),
+                };
+                Some((line, (watch, desk)))
+            },
+        )))
     }
 
     async fn cancel(&self, id: &str) -> Result<JobState, JobRefusal> {
-        let state = self.book.cancel(id).await?;
-        drop(self.daemon.audit.record(&by_admin("job.cancel", id)));
+        let state = self.jobs.book.cancel(id).await?;
+        drop(self.jobs.daemon.audit.record(&self.event("job.cancel", id)));
         Ok(state)
     }
-}
-
-/// Runs sessions between two directories of this machine.
-struct Local(Arc<Daemon>);
-
-#[async_trait]
-impl Sessions for Local {
-    async fn run(&self, leg: &Leg, wishes: Wishes) -> Result<Report, UserError> {
-        let moves = wishes.options.verb == Verb::Move;
-        let confinement = &self.0.confinement;
-        let domain = confinement.between((&leg.source, moves), &leg.target);
-        let domain = domain.map_err(|why| internal(why.to_string()))?;
-        let (plugins, leg) = (Arc::clone(&self.0.plugins), leg.clone());
-        let session = async move { session(&plugins, &leg, wishes).await };
-        match domain {
-            None => session.await,
-            Some(domain) => {
-                let ended = domain.run(session).await;
-                ended.unwrap_or_else(|lost| Err(internal(lost.to_string())))
-            }
-        }
-    }
-}
-
-/// Both roles are played here.
-async fn session(plugins: &Plugins, leg: &Leg, wishes: Wishes) -> Result<Report, UserError> {
-    let (registry, mut options) = (&plugins.registry, wishes.options);
-    let selected = compiled(&leg.rules).await;
-    options.select =
-        selected.map_err(|error| from_contract(Side::Source, "the filters", &error))?;
-    let moves = options.verb == Verb::Move;
-    let source = open(registry, Side::Source, &leg.source, |config| {
-        config.with_writable(moves)
-    })?;
-    let target = open(registry, Side::Target, &leg.target, |config| {
-        config.with_writable(true).with_create_root(true)
-    })?;
-    let cx = Cx::new(wishes.cancel.clone());
-    let connections = connect(registry, &cx).await?;
-    let source = Source {
-        store: source,
-        top: leg.top.clone(),
-    };
-    let planner = Arc::clone(&plugins.planner);
-    let target = Target { store: target };
-    let mut job = Job::new(source, planner, connections, target, options, wishes.events);
-    job.confirm = wishes.confirm;
-    job.progress = wishes.progress;
-    job.cancel = wishes.cancel;
-    Ok(blit_engine::run(job).await)
 }

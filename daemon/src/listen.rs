@@ -92,7 +92,7 @@ pub(crate) struct Node {
     pub(crate) doors: tokio::sync::Mutex<Doors>,
     pub(crate) identity: Identity,
     beacon: parking_lot::Mutex<Beacon>,
-    pub(crate) jobs: Jobs,
+    pub(crate) jobs: Arc<Jobs>,
     sources: Sources,
     logging: Logging,
     server: parking_lot::Mutex<Option<Server>>,
@@ -153,7 +153,7 @@ impl Node {
         let handed = sys::handed_sockets()?;
         let (server, door): (Server, Door) = Server::new(&identity, invitations, admission)?;
         Ok(Arc::new(Self {
-            jobs: Jobs::open(&daemon)?,
+            jobs: Arc::new(Jobs::open(&daemon)?),
             daemon,
             doors: tokio::sync::Mutex::new(Doors::new(door, wanted, handed, others)),
             identity,
@@ -183,7 +183,10 @@ impl Node {
         let (stop, stopped) = stop_sign();
         let server = self.server.lock().take();
         let server = server.ok_or_else(|| Failure::from(std::io::Error::other("served twice")))?;
-        let arrivals = Arc::new(Gate(Arc::clone(&self.daemon)));
+        let arrivals = Arc::new(Gate {
+            daemon: Arc::clone(&self.daemon),
+            jobs: Arc::clone(&self.jobs),
+        });
         let serving = server.serve(arrivals, stopped);
         let mut serving = tokio::spawn(serving);
         notify::ready(&self.in_a_line());

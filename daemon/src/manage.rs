@@ -14,6 +14,7 @@ use blit_control::{
 use crate::{
     audit::by_admin,
     condition,
+    jobs::Desk,
     listen::{Node, access_words, port_of},
     pending::now,
 };
@@ -23,8 +24,11 @@ pub(crate) struct Manager(pub(crate) Arc<Node>);
 
 #[async_trait]
 impl Manage for Manager {
-    fn jobs(&self) -> &dyn ManageJobs {
-        &self.0.jobs
+    fn jobs(&self) -> Arc<dyn ManageJobs> {
+        Arc::new(Desk {
+            jobs: Arc::clone(&self.0.jobs),
+            caller: None,
+        })
     }
 
     async fn status(&self) -> StatusReply {

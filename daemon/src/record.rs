@@ -186,7 +186,7 @@ fn shown(path: &RelPath) -> String {
     names.map(|name| format!("/{name}")).collect()
 }
 
-fn of_caller(caller: &Caller, action: &'static str, object: String) -> AuditEvent {
+pub(crate) fn of_caller(caller: &Caller, action: &'static str, object: String) -> AuditEvent {
     AuditEvent {
         actor: caller.name.clone(),
         key: Some(caller.id.to_string()),

@@ -56,6 +56,7 @@ pub fn page() -> String {
         "delegation",
         "discovery",
         "audit",
+        "jobs",
         "history",
         "log",
     ];

@@ -76,6 +76,7 @@ pub(crate) struct Stage {
 }
 
 /// Who asks, by the name that the daemon knows.
+#[derive(Clone)]
 pub(crate) struct Caller {
     pub(crate) id: NodeId,
     pub(crate) name: String,
@@ -160,6 +161,13 @@ impl Daemon {
                 is_open.then(|| format!("guest {}", id.short()))
             }
         }
+    }
+
+    /// Whether this peer may see the jobs of this machine, and stop them.
+    pub(crate) fn may_see_jobs(&self, caller: &Caller) -> bool {
+        let is_let = self.held().config.job_peers.contains(&caller.name);
+        // By its key: a guest has no name that could be let.
+        is_let && self.peers.lock().with_id(&caller.id).is_some()
     }
 
     /// The module, if this peer may see it. One that it may not see is one that is not there.

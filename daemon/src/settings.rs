@@ -25,6 +25,7 @@ pub(crate) static KEYS: Keys = Keys {
         "discovery.mdns",
         "history.keep",
         "history.max_size",
+        "jobs.peers",
         "log.level",
     ],
     rows: &[
@@ -53,6 +54,7 @@ pub(crate) struct Settings {
     pub(crate) delegation: DelegationSettings,
     pub(crate) audit: AuditSettings,
     pub(crate) history: HistorySettings,
+    pub(crate) jobs: JobsSettings,
     pub(crate) log: LogSettings,
     /// The exported trees, one `[[module]]` each; drop-in files and `--module` add to them. (reload)
     pub(crate) module: Vec<ModuleSettings>,
@@ -185,6 +187,16 @@ pub(crate) enum AuditNames {
     #[default]
     Full,
     None,
+}
+
+/// Runs that the daemon does itself (`--detach`).
+#[derive(Debug, Clone, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct JobsSettings {
+    /// The paired machines, by their names, that may see the jobs of this one with all their paths, follow them
+    /// and stop them (`blit jobs list HOST`); nobody hands one over from elsewhere. (reload)
+    #[serde(deserialize_with = "words")]
+    pub(crate) peers: Vec<String>,
 }
 
 /// What is remembered of jobs that are over (`blit jobs list` shows them).

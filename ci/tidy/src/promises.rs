@@ -54,7 +54,7 @@ static SECURITY: Sentences = Sentences {
     page: "docs/security.md",
     series: &[
         ('A', 6, "Before anybody is known"),
-        ('B', 7, "Who may do what"),
+        ('B', 8, "Who may do what"),
         ('W', 6, "What a peer says"),
         ('P', 10, "Names, links and metadata"),
         ('X', 3, "What crosses"),

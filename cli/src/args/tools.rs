@@ -85,22 +85,32 @@ pub(crate) struct JobsArgs {
     pub(crate) verb: JobsVerb,
 }
 
-/// What to do with the jobs of this machine's daemon.
+/// What to do with the jobs of this machine's daemon, or of another's that lets this one.
 #[derive(Debug, Clone, Subcommand)]
 pub(crate) enum JobsVerb {
     /// Show the jobs that run, and those that are remembered
-    List,
+    List {
+        /// The paired machine; without it: this one
+        #[arg(value_name = "HOST")]
+        host: Option<String>,
+    },
     /// Follow a job to its end, and exit as it did
     Watch {
-        /// Which job; without it the one that began last
+        /// Which job, on this machine; or the paired machine
+        #[arg(value_name = "HOST|ID")]
+        first: Option<String>,
+        /// Which job there; without it the one that began last
         #[arg(value_name = "ID")]
         id: Option<String>,
     },
     /// Stop a job; what it has done stays, and is complete
     Cancel {
-        /// Which job
+        /// Which job, on this machine; or the paired machine
+        #[arg(value_name = "HOST|ID")]
+        first: String,
+        /// Which job there
         #[arg(value_name = "ID")]
-        id: String,
+        id: Option<String>,
     },
 }
 

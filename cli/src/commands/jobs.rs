@@ -1,11 +1,11 @@
-//! `blit jobs`: what `--detach` handed to the daemon of this machine.
+//! `blit jobs`: what `--detach` handed to the daemon of this machine, or of one that lets this one ask.
 
 mod told;
 
-use std::{os::unix::ffi::OsStrExt, time::Instant};
+use std::{os::unix::ffi::OsStrExt, sync::Arc, time::Instant};
 
 use blit_control::{
-    JobRefusal, LocalClient,
+    JobRefusal, JobsOf, LocalClient,
     jobs::{JobRow, JobState},
 };
 
@@ -15,15 +15,111 @@ use crate::{
     errors::{Result, Slug, UserError},
     events::{self, Event, PathField},
     exit::Exit,
+    peers,
     ui::shown,
     units,
 };
 
 pub(super) async fn run(app: &App, args: JobsArgs) -> Result<Exit> {
     match args.verb {
-        JobsVerb::List => list(app).await,
-        JobsVerb::Watch { id } => watch(app, &id.unwrap_or_default()).await,
-        JobsVerb::Cancel { id } => cancel(app, id).await,
+        JobsVerb::List { host } => list(app, Desk::of(app, host).await?).await,
+        JobsVerb::Watch { first, id } => {
+            let (host, id) = match (first, id) {
+                (Some(first), None) if !is_machine(&first)? => (None, first),
+                (host, id) => (host, id.unwrap_or_default()),
+            };
+            watch(app, Desk::of(app, host).await?, &id).await
+        }
+        JobsVerb::Cancel { first, id } => {
+            let (host, id) = match id {
+                None => (None, first),
+                Some(id) => (Some(first), id),
+            };
+            cancel(app, Desk::of(app, host).await?, id).await
+        }
+    }
+}
+
+/// Whether this can only mean another machine.
+fn is_machine(typed: &str) -> Result<bool, UserError> {
+    let machine = peers::machine(typed);
+    Ok(typed.ends_with(':') || peers::load()?.named(machine.name()).is_some())
+}
+
+/// The jobs of a machine.
+struct Desk {
+    jobs: JobsOf,
+    whose: Whose,
+}
+
+impl Desk {
+    async fn of(app: &App, host: Option<String>) -> Result<Self, UserError> {
+        let jobs = match &host {
+            None => daemon().await?.jobs(),
+            Some(host) => {
+                let (machine, lanes) = (peers::machine(host), Arc::default());
+                peers::connect(app, &machine, &lanes).await?.jobs()
+            }
+        };
+        Ok(Self {
+            jobs,
+            whose: Whose(host),
+        })
+    }
+}
+
+/// The machine that does the jobs: this one, or one as it was typed.
+#[derive(Debug, Default)]
+pub(crate) struct Whose(Option<String>);
+
+impl Whose {
+    fn daemon(&self) -> String {
+        match &self.0 {
+            None => "the daemon of this machine".to_owned(),
+            Some(host) => format!("the daemon of {}", host.trim_end_matches(':')),
+        }
+    }
+
+    /// The command that shows them.
+    fn listing(&self) -> String {
+        let host = self.0.as_deref().map(|host| format!(" {host}"));
+        format!("blit jobs list{}", host.unwrap_or_default())
+    }
+
+    /// Why the daemon does not do what it is asked for.
+    pub(crate) fn refused(&self, id: &str, refusal: JobRefusal) -> UserError {
+        let new = |slug, message: String| UserError::new(slug, message).unchanged();
+        let (daemon, listing) = (self.daemon(), self.listing());
+        match refusal {
+            JobRefusal::Limit(why) => {
+                new(Slug::JobLimit, why).next(format!("see which, and wait for one: {listing}"))
+            }
+            JobRefusal::Lost(why) => UserError::new(
+                Slug::NetUnreachable,
+                format!("{daemon} does not answer any more"),
+            )
+            .cause(why)
+            .state("what is there under its final name is complete")
+            .changed(events::Changed::Unknown)
+            .next(format!("start it again, and look: {listing}")),
+            JobRefusal::Stopping => new(Slug::NetUnreachable, format!("{daemon} is about to end"))
+                .next("start it again, and run the same command"),
+            JobRefusal::Unknown if id.is_empty() => {
+                new(Slug::JobUnknown, "there is no job".to_owned())
+                    .next("hand one over with --detach")
+            }
+            JobRefusal::Unknown => new(Slug::JobUnknown, format!("there is no job {id:?}"))
+                .next(format!("see those that there are: {listing}")),
+            JobRefusal::Denied(why) => new(
+                Slug::AuthUnpaired,
+                format!("{daemon} does not do that for this machine"),
+            )
+            .cause(why)
+            .next("over there, in daemon.toml: [jobs] with peers = [\"NAME OF THIS MACHINE\"]"),
+            other => {
+                new(Slug::RunFailed, format!("{daemon} cannot do it")).cause(other.to_string())
+            }
+        }
     }
 }
 
@@ -33,41 +129,10 @@ pub(crate) async fn daemon() -> Result<LocalClient, UserError> {
     reached.map_err(super::admin::from_trouble)
 }
 
-/// Why the daemon does not do what a job is asked for.
-pub(crate) fn from_refusal(id: &str, refusal: JobRefusal) -> UserError {
-    let new = |slug, message: &str| UserError::new(slug, message).unchanged();
-    match refusal {
-        JobRefusal::Limit(why) => {
-            new(Slug::JobLimit, &why).next("see which, and wait for one: blit jobs list")
-        }
-        JobRefusal::Lost(why) => UserError::new(
-            Slug::NetUnreachable,
-            "the daemon of this machine does not answer any more",
-        )
-        .cause(why)
-        .state("what is there under its final name is complete")
-        .changed(events::Changed::Unknown)
-        .next("start it again, and look: blit jobs list"),
-        JobRefusal::Stopping => new(
-            Slug::NetUnreachable,
-            "the daemon of this machine is about to end",
-        )
-        .next("start it again, and run the same command"),
-        JobRefusal::Unknown if id.is_empty() => {
-            new(Slug::JobUnknown, "there is no job").next("hand one over with --detach")
-        }
-        JobRefusal::Unknown => new(Slug::JobUnknown, &format!("there is no job {id:?}"))
-            .next("see those that there are: blit jobs list"),
-        other => {
-            new(Slug::RunFailed, "the daemon of this machine cannot do it").cause(other.to_string())
-        }
-    }
-}
-
-async fn list(app: &App) -> Result<Exit> {
+async fn list(app: &App, mut desk: Desk) -> Result<Exit> {
     let began = Instant::now();
-    let jobs = daemon().await?.jobs().await;
-    let jobs = jobs.map_err(|refusal| from_refusal("", refusal))?;
+    let jobs = desk.jobs.all().await;
+    let jobs = jobs.map_err(|refusal| desk.whose.refused("", refusal))?;
     for job in &jobs {
         if !app.ui.json {
             app.ui.text(&(text(job) + "\n"))?;
@@ -167,9 +232,9 @@ fn entry(job: &JobRow) -> events::Entry {
 }
 
 /// Follows a job to its last line.
-async fn watch(app: &App, id: &str) -> Result<Exit> {
-    let refused = |refusal| from_refusal(id, refusal);
-    let lines = daemon().await?.watch_job(id).await;
+async fn watch(app: &App, mut desk: Desk, id: &str) -> Result<Exit> {
+    let refused = |refusal| desk.whose.refused(id, refusal);
+    let lines = desk.jobs.watch(id).await;
     let mut lines = lines.map_err(refused)?;
     let mut watcher = told::Watcher::default();
     while let Some(line) = lines.next().await.map_err(refused)? {
@@ -196,9 +261,9 @@ fn exit_of(code: u32) -> Exit {
     found.next().unwrap_or(Exit::Failed)
 }
 
-async fn cancel(app: &App, id: String) -> Result<Exit> {
-    let state = daemon().await?.cancel_job(&id).await;
-    let state = state.map_err(|refusal| from_refusal(&id, refusal))?;
+async fn cancel(app: &App, mut desk: Desk, id: String) -> Result<Exit> {
+    let state = desk.jobs.cancel(&id).await;
+    let state = state.map_err(|refusal| desk.whose.refused(&id, refusal))?;
     if state == JobState::Ended {
         app.ui.say("it had ended before: nothing was stopped");
         return tell_one(app, id, "ended");

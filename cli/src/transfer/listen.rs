@@ -3,7 +3,7 @@
 use std::{sync::Arc, time::Instant};
 
 use blit_contract::{Escaped, Event as Told, Item, ItemOp, Problem, Totals};
-use blit_engine::{Report, Stop, UNCARRIED, Verb};
+use blit_engine::{Report, UNCARRIED, Verb};
 use blit_jobs::{Outcome, not_entered, plan_event, problem_event, stalled};
 use tokio::sync::{Notify, mpsc};
 
@@ -91,16 +91,10 @@ impl<'a> Listener<'a> {
         self.outcome.stop.is_some()
     }
 
-    /// Whether the last session ended because the other machine was lost. Then it is as if that session
-    /// had not stopped: what it did is counted, and another one continues it.
+    /// Whether the last session ended because the other machine was lost. Then another one continues it.
     pub(super) fn take_lost(&mut self) -> bool {
-        let is_lost = |(stop, _): &(Stop, usize)| stop.is_lost_peer();
-        let was_lost = self.outcome.stop.as_ref().is_some_and(is_lost);
-        if was_lost {
-            self.outcome.stop = None;
-            self.outcome.is_unsealed = false;
-            self.sessions -= 1;
-        }
+        let was_lost = self.outcome.take_lost();
+        self.sessions -= usize::from(was_lost);
         was_lost
     }
 

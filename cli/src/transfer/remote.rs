@@ -12,11 +12,12 @@ use blit_bundled::Lanes;
 use blit_contract::{Cx, Entry, Name, Peer, RelPath, Side, Store};
 use blit_control::Client;
 use blit_engine::{HalfRole, RemoteJob, RemoteStore, Source, Target, Top, TopName};
+use blit_jobs::FarEnd;
 use blit_lanes::same_machine_proof;
-use blit_reach::RemotePlace;
-use blit_wire::{LaneWishes, PathList, Rules};
+use blit_reach::{Machine, RemotePlace};
+use blit_wire::{LaneWishes, PathList, Role, Rules};
 
-use super::{Request, Trip, ask, legs, legs::Leg, listen::Listener, options};
+use super::{Request, Trip, ask, detach, legs, legs::Leg, listen::Listener, options};
 use crate::{
     app::App,
     errors::{Changed, Result, Slug, UserError},
@@ -36,6 +37,28 @@ pub(crate) struct RemoteEnd {
 }
 
 impl RemoteEnd {
+    /// Whether the directory is the one that is written.
+    pub(super) fn is_target(&self) -> bool {
+        self.side == Side::Target
+    }
+
+    pub(super) fn machine(&self) -> &Machine {
+        &self.directory.machine
+    }
+
+    /// The same for a daemon that goes there in place of this process.
+    pub(super) fn far(&self, request: &Request) -> Result<FarEnd, UserError> {
+        Ok(FarEnd {
+            machine: detach::key_of(self.client.info().identity)?,
+            role: match self.side {
+                Side::Source => Role::Source,
+                Side::Target => Role::Target,
+            },
+            place: self.directory.wire(),
+            clear: request.reading.lanes.allow_cleartext,
+        })
+    }
+
     fn store(&self) -> Arc<dyn Store> {
         let peer: Arc<dyn Peer> = Arc::<Client>::clone(&self.client);
         Arc::new(RemoteStore::new(peer, self.directory.wire()))
@@ -57,16 +80,10 @@ pub(super) fn is_remote(sources: &[Place], target: &Place) -> bool {
 /// Refuses what sessions with a daemon cannot do yet.
 pub(super) fn refuse(request: &Request, target: &Place) -> Result<(), UserError> {
     let is_far = target.remote.is_some();
-    let refused = [
-        (
-            request.backup_dir.is_some() && is_far,
-            "--backup-dir cannot be used with a destination on another machine yet",
-        ),
-        (
-            request.writing.detach,
-            "--detach cannot be used with another machine yet",
-        ),
-    ];
+    let refused = [(
+        request.backup_dir.is_some() && is_far,
+        "--backup-dir cannot be used with a destination on another machine yet",
+    )];
     match refused.into_iter().find(|(is_wanted, _)| *is_wanted) {
         None => Ok(()),
         Some((_, message)) => Err(UserError::new(Slug::UsageUnavailable, message)

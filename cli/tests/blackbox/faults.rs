@@ -152,10 +152,16 @@ fn one(old: &Snapshot, new: &Snapshot, inject: &Inject) -> Result<bool, String> 
 
 /// Everything but what the run said that the target cannot keep.
 fn kept(ran: &Ran) -> Options {
-    match ran.stderr.contains("cannot keep permission bits") {
-        true => Options::exact().without(What::Mode),
-        false => Options::exact(),
-    }
+    const SAID: [(&str, What); 2] = [
+        ("permission bits", What::Mode),
+        ("hard links", What::HardLinkSplit),
+    ];
+    let said = ran.stderr.split_once(" cannot keep ");
+    let said = said.and_then(|(_, rest)| rest.split_once("; everything else was kept"));
+    let (lost, _) = said.unwrap_or_default();
+    SAID.into_iter()
+        .filter(|(words, _)| lost.contains(words))
+        .fold(Options::exact(), |options, (_, what)| options.without(what))
 }
 
 fn nothing_found(found: &[Difference]) -> Result<(), String> {

@@ -21,7 +21,7 @@ use tokio_rustls::TlsConnector;
 use tonic::transport::{Channel, Endpoint};
 
 use crate::{
-    Identity, Invitation, InvitationError, NodeId,
+    Identity, Invitation, InvitationError, JobsOf, NodeId,
     proto::{
         JoinRequest, KnockRequest, Opening, Piece, link_client::LinkClient,
         pairing_client::PairingClient,
@@ -63,6 +63,7 @@ pub enum ConnectError {
 #[derive(Debug, Clone)]
 pub struct Client {
     link: LinkClient<Channel>,
+    channel: Channel,
     info: PeerInfo,
     lanes: Arc<dyn MakeLanes>,
     /// The name of the way on which calls and, where there is no better one, lanes cross.
@@ -107,7 +108,8 @@ impl Client {
         let lane_tls = tls::client_config(identity, tls::ALPN_LANE, id, Arc::default());
         let lane_tls = lane_tls.map_err(|error| ConnectError::Refused(error.to_string()))?;
         Ok(Self {
-            link: link(reached.channel),
+            link: link(reached.channel.clone()),
+            channel: reached.channel,
             info,
             lanes,
             way: "grpc",
@@ -132,13 +134,21 @@ impl Client {
     where
         S: AsyncRead + AsyncWrite + Send + Unpin + 'static,
     {
+        let channel = channel(stream).await?;
         Ok(Self {
-            link: link(channel(stream).await?),
+            link: link(channel.clone()),
+            channel,
             info: PeerInfo::new(address),
             lanes,
             way,
             sockets: None,
         })
+    }
+
+    /// Its jobs, as far as it lets this machine see them.
+    #[must_use]
+    pub fn jobs(&self) -> JobsOf {
+        JobsOf::behind(self.channel.clone())
     }
 
     async fn carry(&self, opening: Opening) -> Result<Stream> {

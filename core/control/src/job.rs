@@ -28,6 +28,12 @@ pub enum JobRefusal {
     /// There is no such job.
     #[error("there is no such job")]
     Unknown,
+    /// The daemon does not know the other machine that takes part.
+    #[error("{0}")]
+    Unpaired(String),
+    /// Whoever asks is not one that may.
+    #[error("{0}")]
+    Denied(String),
 }
 
 impl From<JobRefusal> for Status {
@@ -39,6 +45,8 @@ impl From<JobRefusal> for Status {
             JobRefusal::Stopping => Code::Aborted,
             JobRefusal::Unkept(_) => Code::DataLoss,
             JobRefusal::Unknown => Code::NotFound,
+            JobRefusal::Unpaired(_) => Code::FailedPrecondition,
+            JobRefusal::Denied(_) => Code::PermissionDenied,
         };
         Self::new(code, refusal.to_string())
     }
@@ -53,6 +61,8 @@ impl From<Status> for JobRefusal {
             Code::Aborted => Self::Stopping,
             Code::DataLoss => Self::Unkept(text),
             Code::NotFound => Self::Unknown,
+            Code::FailedPrecondition => Self::Unpaired(text),
+            Code::PermissionDenied | Code::Unauthenticated => Self::Denied(text),
             _ => Self::Lost(text),
         }
     }
@@ -67,7 +77,7 @@ pub trait ManageJobs: Send + Sync + 'static {
     /// Takes a job over.
     async fn start(&self, spec: JobSpec) -> Result<StartJobReply, JobRefusal>;
     /// Those that run, and those that are remembered.
-    async fn all(&self) -> Vec<JobRow>;
+    async fn all(&self) -> Result<Vec<JobRow>, JobRefusal>;
     /// What a job tells; of no name the job that began last.
     async fn watch(&self, id: &str) -> Result<Told, JobRefusal>;
     /// Stops a job, waits until it has, and answers what it is then.

@@ -12,6 +12,7 @@
 mod arrival;
 mod audit;
 mod client;
+mod desk;
 mod door;
 mod health;
 mod identity;
@@ -34,6 +35,7 @@ mod token;
 pub use arrival::{LaneSocket, VerifiedPeer};
 pub use audit::{AuditEvent, AuditFlaw, AuditLog, Verified, verify as verify_audit};
 pub use client::{Client, ConnectError, join, knock};
+pub use desk::JobsOf;
 pub use door::{Admission, Door};
 pub use health::Health;
 pub use identity::{BadNodeId, Identity, IdentityError, NodeId};

@@ -8,8 +8,7 @@ use std::{
 };
 
 use async_trait::async_trait;
-use futures_core::stream::BoxStream;
-use futures_util::{StreamExt, stream};
+use futures_util::stream;
 use hyper_util::rt::TokioIo;
 use tokio::net::{UnixListener, UnixStream};
 use tonic::{
@@ -18,20 +17,16 @@ use tonic::{
 };
 
 use crate::{
-    Health, JobLines, JobRefusal, KnownPeer, ManageJobs, VerifiedPeer, health,
+    Health, JobRefusal, JobsOf, KnownPeer, ManageJobs, VerifiedPeer, desk, health,
     proto::{
-        CancelJobReply, CancelJobRequest, ChangePeersReply, ChangePeersRequest, InviteReply,
-        InviteRequest, JobLine, JobRow, JobSpec, JobState, JobsReply, JobsRequest, PeerRow,
+        ChangePeersReply, ChangePeersRequest, InviteReply, InviteRequest, JobSpec, PeerRow,
         PeersReply, PeersRequest, ReloadReply, ReloadRequest, StartJobReply, StatusReply,
-        StatusRequest, WatchJobRequest,
+        StatusRequest,
         management_client::ManagementClient,
         management_server::{Management, ManagementServer},
     },
     stream::MESSAGE_BYTES_MAX,
 };
-
-/// What this machine's own daemon may answer: all jobs that it remembers, each with its places.
-const REPLY_BYTES_MAX: usize = 64 << 20;
 
 /// The name of the socket.
 const SOCKET: &str = "blit.sock";
@@ -55,7 +50,7 @@ pub fn sockets(state: &Path) -> Vec<PathBuf> {
 #[async_trait]
 pub trait Manage: Send + Sync + 'static {
     /// Who looks after jobs.
-    fn jobs(&self) -> &dyn ManageJobs;
+    fn jobs(&self) -> Arc<dyn ManageJobs>;
     /// How it goes.
     async fn status(&self) -> StatusReply;
     /// How a module does, or with an empty name the daemon.
@@ -117,10 +112,11 @@ impl LocalServer {
             }
         });
         let manage = Arc::new(manage);
-        let judge = Arc::clone(&manage);
+        let (judge, keeper) = (Arc::clone(&manage), Arc::clone(&manage));
         let service = ManagementServer::new(LocalService(manage));
         Server::builder()
             .add_service(service.max_decoding_message_size(MESSAGE_BYTES_MAX))
+            .add_service(desk::service(Arc::new(move |_| Ok(keeper.jobs()))))
             .add_service(health::service(Arc::new(
                 move |_: Option<&VerifiedPeer>, it: &str| judge.health(it),
             )))
@@ -170,31 +166,6 @@ impl<M: Manage> Management for LocalService<M> {
         let started = self.0.jobs().start(request.into_inner()).await?;
         Ok(Response::new(started))
     }
-
-    async fn jobs(&self, _: Request<JobsRequest>) -> Result<Response<JobsReply>, Status> {
-        let jobs = self.0.jobs().all().await;
-        Ok(Response::new(JobsReply { jobs }))
-    }
-
-    type WatchJobStream = BoxStream<'static, Result<JobLine, Status>>;
-
-    async fn watch_job(
-        &self,
-        request: Request<WatchJobRequest>,
-    ) -> Result<Response<Self::WatchJobStream>, Status> {
-        let told = self.0.jobs().watch(&request.into_inner().id).await?;
-        Ok(Response::new(Box::pin(told.map(Ok))))
-    }
-
-    async fn cancel_job(
-        &self,
-        request: Request<CancelJobRequest>,
-    ) -> Result<Response<CancelJobReply>, Status> {
-        let state = self.0.jobs().cancel(&request.into_inner().id).await?;
-        Ok(Response::new(CancelJobReply {
-            state: state.into(),
-        }))
-    }
 }
 
 fn answer<T>(outcome: Result<T, String>) -> Result<Response<T>, Status> {
@@ -217,7 +188,10 @@ impl From<&KnownPeer> for PeerRow {
 
 /// The administrator's end.
 #[derive(Debug)]
-pub struct LocalClient(ManagementClient<Channel>);
+pub struct LocalClient {
+    management: ManagementClient<Channel>,
+    channel: Channel,
+}
 
 impl LocalClient {
     /// Reaches the daemon behind the first of these sockets that answers; `None` if none does.
@@ -233,8 +207,11 @@ impl LocalClient {
             });
             let endpoint = Endpoint::from_static("http://daemon");
             if let Ok(channel) = endpoint.connect_with_connector(connector).await {
-                let client = ManagementClient::new(channel);
-                return Some(Self(client.max_decoding_message_size(REPLY_BYTES_MAX)));
+                let management = ManagementClient::new(channel.clone());
+                return Some(Self {
+                    management,
+                    channel,
+                });
             }
         }
         None
@@ -245,7 +222,7 @@ impl LocalClient {
     /// # Errors
     /// A sentence for people; so of all.
     pub async fn status(&mut self) -> Result<StatusReply, String> {
-        said(self.0.status(StatusRequest {}).await)
+        said(self.management.status(StatusRequest {}).await)
     }
 
     /// Has the configuration and the peers read anew.
@@ -253,7 +230,7 @@ impl LocalClient {
     /// # Errors
     /// What is wrong with the configuration; then the old one holds.
     pub async fn reload(&mut self) -> Result<ReloadReply, String> {
-        said(self.0.reload(ReloadRequest {}).await)
+        said(self.management.reload(ReloadRequest {}).await)
     }
 
     /// Invites a machine.
@@ -261,7 +238,7 @@ impl LocalClient {
     /// # Errors
     /// Why not.
     pub async fn invite(&mut self) -> Result<InviteReply, String> {
-        said(self.0.invite(InviteRequest {}).await)
+        said(self.management.invite(InviteRequest {}).await)
     }
 
     /// Who is known, and who waits.
@@ -269,7 +246,7 @@ impl LocalClient {
     /// # Errors
     /// Why not.
     pub async fn peers(&mut self) -> Result<PeersReply, String> {
-        said(self.0.peers(PeersRequest {}).await)
+        said(self.management.peers(PeersRequest {}).await)
     }
 
     /// Accepts, adds, removes or renames; answers what the machine is called now.
@@ -281,43 +258,26 @@ impl LocalClient {
         change: crate::proto::change_peers_request::Change,
     ) -> Result<String, String> {
         let change = Some(change);
-        said(self.0.change_peers(ChangePeersRequest { change }).await).map(|it| it.name)
+        said(
+            self.management
+                .change_peers(ChangePeersRequest { change })
+                .await,
+        )
+        .map(|it| it.name)
     }
 
     /// Hands a job over.
     ///
     /// # Errors
-    /// [`JobRefusal`]; so of all that is about jobs.
+    /// [`JobRefusal`]
     pub async fn start_job(&mut self, spec: JobSpec) -> Result<StartJobReply, JobRefusal> {
-        Ok(self.0.start_job(spec).await?.into_inner())
+        Ok(self.management.start_job(spec).await?.into_inner())
     }
 
-    /// Those that run, and those that are remembered.
-    ///
-    /// # Errors
-    /// [`JobRefusal`]
-    pub async fn jobs(&mut self) -> Result<Vec<JobRow>, JobRefusal> {
-        Ok(self.0.jobs(JobsRequest {}).await?.into_inner().jobs)
-    }
-
-    /// What a job tells; of no name the job that began last.
-    ///
-    /// # Errors
-    /// [`JobRefusal`]
-    pub async fn watch_job(&mut self, id: &str) -> Result<JobLines, JobRefusal> {
-        let id = id.to_owned();
-        let lines = self.0.watch_job(WatchJobRequest { id }).await?;
-        Ok(JobLines(lines.into_inner()))
-    }
-
-    /// Stops a job; when it answers it has stopped, or was over.
-    ///
-    /// # Errors
-    /// [`JobRefusal`]
-    pub async fn cancel_job(&mut self, id: &str) -> Result<JobState, JobRefusal> {
-        let id = id.to_owned();
-        let reply = self.0.cancel_job(CancelJobRequest { id }).await?;
-        Ok(reply.into_inner().state())
+    /// Its jobs.
+    #[must_use]
+    pub fn jobs(&self) -> JobsOf {
+        JobsOf::behind(self.channel.clone())
     }
 }
 

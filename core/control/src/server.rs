@@ -16,9 +16,9 @@ use tokio_rustls::TlsAcceptor;
 use tonic::{Request, Response, Status, Streaming, transport::Server as GrpcServer};
 
 use crate::{
-    Admission, Door, Health, Identity, Invitations, LaneSocket, NodeId, VerifiedPeer,
+    Admission, Door, Health, Identity, Invitations, LaneSocket, ManageJobs, NodeId, VerifiedPeer,
     arrival::{LaneArrival, Secured, take_lanes},
-    health,
+    desk, health,
     limits::{HALF_OPEN_MAX, Limits},
     proto::{
         JoinReply, JoinRequest, KnockReply, KnockRequest, Opening, Piece,
@@ -65,6 +65,9 @@ pub trait Arrivals: Send + Sync + 'static {
 
     /// How a module does, or with an empty name the daemon. Nobody hears of what he may not see.
     fn health(&self, peer: &VerifiedPeer, service: &str) -> Health;
+
+    /// Who looks after jobs for this peer; nobody, if it may not ask. For known peers only.
+    fn jobs(&self, peer: &VerifiedPeer) -> Option<Arc<dyn ManageJobs>>;
 
     /// Takes a request. Called for known peers only.
     async fn request(&self, peer: VerifiedPeer, stream: Stream);
@@ -148,7 +151,8 @@ impl Server {
         })
         .max_decoding_message_size(MESSAGE_BYTES_MAX)
         .max_encoding_message_size(MESSAGE_BYTES_MAX);
-        let judge = Arc::clone(&arrivals);
+        let (judge, known) = (Arc::clone(&arrivals), refusals.clone());
+        let jobs = desk::service(Arc::new(move |peer| known.jobs_for(peer)));
         let pairing = PairingServer::new(PairingService {
             arrivals,
             refusals,
@@ -165,6 +169,7 @@ impl Server {
         let serving = grpc()
             .add_service(link)
             .add_service(pairing)
+            .add_service(jobs)
             .add_service(health)
             .serve_with_incoming_shutdown(arriving, stop);
         // Sockets come as long as there are sessions: also while those that run come to their end.
@@ -200,6 +205,26 @@ impl Refusals {
             .failed(peer.address().ip(), std::time::Instant::now());
         self.arrivals.refused(peer, wish);
         answer
+    }
+
+    /// Refuses a machine that is not paired.
+    fn known(&self, peer: &VerifiedPeer) -> Result<(), Status> {
+        match self.arrivals.knows(peer) {
+            true => Ok(()),
+            false => {
+                let answer = Status::unauthenticated("this machine is not paired here");
+                Err(self.refuse(peer, "connect", answer))
+            }
+        }
+    }
+
+    /// Who looks after jobs for a peer.
+    fn jobs_for(&self, peer: Option<&VerifiedPeer>) -> Result<Arc<dyn ManageJobs>, Status> {
+        let peer = peer.filter(|peer| !peer.pairs());
+        let peer = peer.ok_or_else(|| Status::unauthenticated("this cannot be called here"))?;
+        self.known(peer)?;
+        let refused = || Status::permission_denied("it does not let this machine see its jobs");
+        self.arrivals.jobs(peer).ok_or_else(refused)
     }
 }
 
@@ -249,10 +274,7 @@ impl Link for LinkService {
 
     async fn carry(&self, request: Request<Streaming<Piece>>) -> Result<Response<Replies>, Status> {
         let peer = verified(&request, false)?;
-        if !self.arrivals.knows(&peer) {
-            let answer = Status::unauthenticated("this machine is not paired here");
-            return Err(self.refusals.refuse(&peer, "connect", answer));
-        }
+        self.refusals.known(&peer)?;
         let Carried {
             opening,
             stream,

@@ -77,6 +77,30 @@ pub fn from_contract(side: Side, shown: &str, error: &Error) -> UserError {
     }
 }
 
+/// What a daemon refused a request for.
+#[must_use]
+pub fn from_refusal(place: &str, error: &Error) -> UserError {
+    let detail = error.detail().unwrap_or(error.kind().phrase()).to_owned();
+    match error.kind() {
+        ErrorKind::Denied => UserError::new(Slug::AuthUnpaired, format!("{place}: {detail}")).next(
+            "get an invitation over there with: blit pair   then here: blit pair HOST INVITATION",
+        ),
+        ErrorKind::NotFound => {
+            UserError::new(Slug::PathNotFound, format!("not found: {place}")).cause(detail)
+        }
+        ErrorKind::ReadOnly => UserError::new(Slug::PermReadonly, format!("{place} is read-only"))
+            .cause(detail)
+            .next("ask its owner for access = \"read-write\""),
+        ErrorKind::Unreachable => UserError::new(
+            Slug::NetUnreachable,
+            format!("the connection to {place} was lost"),
+        )
+        .cause(detail)
+        .next("run the same command again; it continues"),
+        _ => from_contract(Side::Target, place, error),
+    }
+}
+
 /// A defect of blit.
 #[must_use]
 pub fn internal(cause: impl Into<String>) -> UserError {

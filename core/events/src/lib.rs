@@ -18,7 +18,7 @@ use serde::Serialize;
 
 use blit_config::Exit;
 
-pub use contract::{cause_of, from_contract, internal, item_error, slug_of};
+pub use contract::{cause_of, from_contract, from_refusal, internal, item_error, slug_of};
 pub use error::UserError;
 pub use lanes::Lanes;
 pub use slug::Slug;

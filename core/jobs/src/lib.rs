@@ -32,7 +32,7 @@ pub use outcome::{Group, Outcome};
 pub use record::{Record, RecordError};
 pub use run::{End, Sessions, Wishes, run};
 pub use shown::{join_shown, shown, with_slash};
-pub use spec::{BadSpec, Leg, Spec};
+pub use spec::{BadSpec, FarEnd, Leg, Spec};
 pub use stop::{Stopped, resolved_target};
 pub use summary::{nothing_came, summary};
 pub use tell::{not_entered, plan_event, problem_event, stalled};

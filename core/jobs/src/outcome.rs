@@ -84,6 +84,17 @@ impl Outcome {
         self.stop = report.stop.map(|stop| (stop, leg));
     }
 
+    /// Whether the last session ended because the other machine was lost. Then it is as if it had not
+    /// stopped: what it did is counted, and another one continues it.
+    pub fn take_lost(&mut self) -> bool {
+        let was_lost = self.stop.as_ref().is_some_and(|(it, _)| it.is_lost_peer());
+        if was_lost {
+            self.stop = None;
+            self.is_unsealed = false;
+        }
+        was_lost
+    }
+
     /// Adds a problem.
     pub fn add(&mut self, problem: &Arc<Problem>) {
         let slug = slug_of(problem.side, problem.error.kind());

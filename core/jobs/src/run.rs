@@ -1,12 +1,16 @@
 //! Runs a job from its first line to its last.
 
-use std::{sync::Arc, time::Instant};
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use async_trait::async_trait;
 use blit_config::Exit;
 use blit_contract::{Cancel, Event as Told, ItemOp, Phase};
 use blit_engine::{AlwaysYes, Confirm, NobodyThere, Options, Progress, Report, UNCARRIED};
-use blit_events::{Event, Note, PathField, Slug, Start, UserError, internal};
+use blit_events::{Changed, Event, Lanes, Note, PathField, Slug, Start, UserError, internal};
+use blit_lanes::LaneUse;
 use tokio::sync::mpsc;
 
 use crate::{
@@ -39,6 +43,10 @@ pub struct Wishes {
     pub progress: Arc<Progress>,
     /// Ends it soon and cleanly.
     pub cancel: Cancel,
+    /// What became of the ways to it.
+    pub lanes: Arc<LaneUse>,
+    /// For how long another machine that does not answer is tried again.
+    pub patience: Duration,
 }
 
 /// How a job ended.
@@ -55,7 +63,7 @@ pub async fn run(spec: &Spec, feed: &Feed, sessions: &dyn Sessions, cancel: &Can
     feed.tell(Event::Start(start_of(spec)));
     let mut course = Course::new(spec, feed);
     for at in 0..spec.legs.len() {
-        match course.follow(at, sessions, cancel).await {
+        match course.follow_leg(at, sessions, cancel).await {
             Ok(()) if course.outcome.stop.is_none() => {}
             Ok(()) => break,
             Err(error) => return course.fail(&error),
@@ -93,6 +101,7 @@ struct Course<'a> {
     gauge: Gauge,
     outcome: Outcome,
     told: Option<(Instant, Option<Phase>)>,
+    lanes: Arc<LaneUse>,
 }
 
 impl<'a> Course<'a> {
@@ -103,7 +112,36 @@ impl<'a> Course<'a> {
             gauge: Gauge::new(spec.legs.len()),
             outcome: Outcome::default(),
             told: None,
+            lanes: Arc::default(),
         }
+    }
+
+    /// Runs one session to its end; whenever the other machine was lost, another one that continues it, if
+    /// that machine is found again in time.
+    async fn follow_leg(
+        &mut self,
+        at: usize,
+        sessions: &dyn Sessions,
+        cancel: &Cancel,
+    ) -> Result<(), UserError> {
+        let patience = self.spec.retry_for;
+        self.follow(at, sessions, (cancel, Duration::ZERO)).await?;
+        while !patience.is_zero() && !cancel.is_cancelled() && self.outcome.take_lost() {
+            let leg = &self.spec.legs[at];
+            let message = format!(
+                "the connection to {} was lost; trying again",
+                leg.far_shown()
+            );
+            self.note(Slug::NetUnreachable, message, None);
+            let again = self.follow(at, sessions, (cancel, patience)).await;
+            again.map_err(|error| {
+                error
+                    .changed(Changed::Unknown)
+                    .state("what is there under its final name is complete")
+                    .next("run the same command again; it continues")
+            })?;
+        }
+        Ok(())
     }
 
     /// Runs one session to its end.
@@ -111,7 +149,7 @@ impl<'a> Course<'a> {
         &mut self,
         at: usize,
         sessions: &dyn Sessions,
-        cancel: &Cancel,
+        (cancel, patience): (&Cancel, Duration),
     ) -> Result<(), UserError> {
         let (events, mut heard) = mpsc::channel(EVENTS_MAX);
         let mut options = Options::from_terms(&self.spec.terms);
@@ -128,6 +166,8 @@ impl<'a> Course<'a> {
             events,
             progress: self.gauge.next_session(),
             cancel: cancel.clone(),
+            lanes: Arc::clone(&self.lanes),
+            patience,
         };
         let spec = self.spec;
         let session = sessions.run(&spec.legs[at], wishes);
@@ -219,7 +259,7 @@ impl<'a> Course<'a> {
         }
         let verb = self.spec.terms.verb;
         let exit = self.outcome.exit_of(verb);
-        let summary = summary((verb, false), &self.outcome, exit, None);
+        let summary = summary((verb, false), &self.outcome, exit, Lanes::of(&self.lanes));
         self.feed.tell(Event::Summary(Box::new(summary)));
         End {
             state: JobState::Ended,
@@ -238,6 +278,7 @@ impl<'a> Course<'a> {
                 .collect(),
             directories: (&leg.source, &leg.target),
             top: &leg.top,
+            is_far: leg.far.is_some(),
         }
     }
 

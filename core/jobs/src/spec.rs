@@ -4,10 +4,14 @@ use std::{
     ffi::OsStr,
     os::unix::ffi::OsStrExt,
     path::{Path, PathBuf},
+    time::Duration,
 };
 
 use blit_contract::RelPath;
-use blit_control::jobs::{JobLeg, JobSpec};
+use blit_control::{
+    NodeId,
+    jobs::{JobLeg, JobSpec},
+};
 use blit_engine::{Top, Verb};
 use blit_wire::{FrameBuffer, LaneWishes, Place, Request, Role, Rules, SessionRequest, Terms};
 use bytes::Bytes;
@@ -36,6 +40,8 @@ pub struct Spec {
     pub yes: bool,
     /// How many bytes a second may move, if not as many as can.
     pub bytes_per_sec: Option<u64>,
+    /// For how long a machine that was lost is looked for.
+    pub retry_for: Duration,
 }
 
 /// One session of a job.
@@ -49,6 +55,31 @@ pub struct Leg {
     pub target: PathBuf,
     /// Which entries take part.
     pub rules: Rules,
+    /// The end that is on another machine, if one is; its directory above is then only for people.
+    pub far: Option<FarEnd>,
+}
+
+/// The end of a session that is on another machine.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FarEnd {
+    /// The key of that machine.
+    pub machine: NodeId,
+    /// What it does: its directory is the one that is read, or the one that is written.
+    pub role: Role,
+    /// The directory, as that machine calls it.
+    pub place: Place,
+    /// Lanes may be in clear, where that machine has it so too.
+    pub clear: bool,
+}
+
+impl Leg {
+    /// The directory on the other machine, for people.
+    pub(crate) fn far_shown(&self) -> String {
+        match self.far.as_ref().map(|far| far.role) {
+            Some(Role::Source) => crate::shown(self.source.as_os_str()),
+            _ => crate::shown(self.target.as_os_str()),
+        }
+    }
 }
 
 /// Why something is no job.
@@ -66,27 +97,42 @@ impl Spec {
             legs: self.legs.iter().map(|leg| self.leg_message(leg)).collect(),
             yes: self.yes,
             bytes_per_sec: self.bytes_per_sec.unwrap_or_default(),
+            retry_for_secs: u32::try_from(self.retry_for.as_secs()).unwrap_or(u32::MAX),
         }
     }
 
+    /// The other machines that take part.
+    pub fn machines(&self) -> impl Iterator<Item = NodeId> {
+        let ends = self.legs.iter().filter_map(|leg| leg.far.as_ref());
+        ends.map(|far| far.machine)
+    }
+
     fn leg_message(&self, leg: &Leg) -> JobLeg {
+        let nowhere = || Place {
+            module: String::new(),
+            path: RelPath::ROOT,
+        };
+        let far = leg.far.as_ref();
         let request = Request::Session(Box::new(SessionRequest {
-            place: Place {
-                module: String::new(),
-                path: RelPath::ROOT,
-            },
-            role: Role::Target,
+            place: far.map_or_else(nowhere, |far| far.place.clone()),
+            role: far.map_or(Role::Target, |far| far.role),
             terms: self.terms,
             top: leg.top.clone(),
             is_relayed: false,
             rules: leg.rules.clone(),
-            lanes: LaneWishes::default(),
+            lanes: LaneWishes {
+                clear: far.is_some_and(|far| far.clear),
+                machine: None,
+            },
             token: None,
         }));
         JobLeg {
             source: bytes_of(&leg.source),
             target: bytes_of(&leg.target),
             request: request.to_frame(),
+            machine: far.map_or_else(Bytes::new, |far| {
+                Bytes::copy_from_slice(far.machine.as_bytes())
+            }),
         }
     }
 
@@ -97,7 +143,6 @@ impl Spec {
     pub fn from_message(message: &JobSpec) -> Result<Self, BadSpec> {
         at_most(message.legs.len(), LEGS_MAX, "sessions")?;
         at_most(message.sources.len(), SOURCES_MAX, "sources")?;
-        let sources = message.sources.iter().map(path_of);
         let mut legs = Vec::with_capacity(message.legs.len());
         let mut terms: Option<Terms> = None;
         for leg in &message.legs {
@@ -111,13 +156,20 @@ impl Spec {
         if terms.verb == Verb::Check || terms.dry_run {
             return Err(bad("it changes nothing"));
         }
+        let is_far = |role| {
+            let ends = legs.iter().filter_map(|leg: &Leg| leg.far.as_ref());
+            ends.map(|far| far.role).any(|it| it == role)
+        };
+        let sources = message.sources.iter();
+        let sources = sources.map(|source| place_of(source, is_far(Role::Source)));
         Ok(Self {
             sources: sources.collect::<Result<_, _>>()?,
-            target: path_of(&message.target)?,
+            target: place_of(&message.target, is_far(Role::Target))?,
             legs,
             terms,
             yes: message.yes,
             bytes_per_sec: Some(message.bytes_per_sec).filter(|bytes| *bytes > 0),
+            retry_for: Duration::from_secs(message.retry_for_secs.into()),
         })
     }
 }
@@ -130,13 +182,46 @@ fn to_leg(leg: &JobLeg) -> Result<(Leg, Terms), BadSpec> {
     let Request::Session(request) = Request::from_frame(frame).map_err(bad)? else {
         return Err(bad("what it asks for is no session"));
     };
+    let far = match leg.machine.len() {
+        0 => None,
+        _ => Some(FarEnd {
+            machine: key_of(&leg.machine)?,
+            role: request.role,
+            place: request.place,
+            clear: request.lanes.clear,
+        }),
+    };
+    let is_far = |role| far.as_ref().is_some_and(|far| far.role == role);
     let leg = Leg {
-        source: path_of(&leg.source)?,
+        source: place_of(&leg.source, is_far(Role::Source))?,
         top: request.top,
-        target: path_of(&leg.target)?,
+        target: place_of(&leg.target, is_far(Role::Target))?,
         rules: request.rules,
+        far,
     };
     Ok((leg, request.terms))
+}
+
+fn key_of(bytes: &Bytes) -> Result<NodeId, BadSpec> {
+    let key = <[u8; 32]>::try_from(&**bytes);
+    key.map(NodeId::from_bytes)
+        .map_err(|_| bad("what names a machine is no key"))
+}
+
+/// A directory of this machine, or what one of another machine is shown as.
+fn place_of(bytes: &Bytes, is_far: bool) -> Result<PathBuf, BadSpec> {
+    match is_far {
+        false => path_of(bytes),
+        true => shown_of(bytes).map(Path::to_owned),
+    }
+}
+
+fn shown_of(bytes: &Bytes) -> Result<&Path, BadSpec> {
+    at_most(bytes.len(), PATH_BYTES_MAX, "bytes in a path")?;
+    match bytes.contains(&0) {
+        true => Err(bad("no path has a NUL in it")),
+        false => Ok(Path::new(OsStr::from_bytes(bytes))),
+    }
 }
 
 fn bytes_of(path: &Path) -> Bytes {
@@ -144,12 +229,11 @@ fn bytes_of(path: &Path) -> Bytes {
 }
 
 fn path_of(bytes: &Bytes) -> Result<PathBuf, BadSpec> {
-    at_most(bytes.len(), PATH_BYTES_MAX, "bytes in a path")?;
-    let path = Path::new(OsStr::from_bytes(bytes));
-    if !path.is_absolute() || bytes.contains(&0) {
-        return Err(bad("a path is not absolute"));
+    let path = shown_of(bytes)?;
+    match path.is_absolute() {
+        true => Ok(path.to_owned()),
+        false => Err(bad("a path is not absolute")),
     }
-    Ok(path.to_owned())
 }
 
 fn at_most(count: usize, most: usize, what: &str) -> Result<(), BadSpec> {
@@ -180,11 +264,31 @@ pub(crate) mod tests {
                 top: Top::Names(vec![TopName::same(name)]),
                 target: "/target".into(),
                 rules: Rules::default(),
+                far: None,
             }],
             terms: Options::new(Verb::Copy).terms(),
             yes: false,
             bytes_per_sec: Some(1 << 20),
+            retry_for: Duration::ZERO,
         }
+    }
+
+    /// The same to another machine.
+    pub(crate) fn copy_to(machine: [u8; 32]) -> Spec {
+        let mut spec = copy();
+        spec.target = "nas:m/d".into();
+        spec.retry_for = Duration::from_secs(120);
+        spec.legs[0].target = "nas:/m/d".into();
+        spec.legs[0].far = Some(FarEnd {
+            machine: NodeId::from_bytes(machine),
+            role: Role::Target,
+            place: Place {
+                module: "m".to_owned(),
+                path: RelPath::ROOT.join(blit_contract::Name::new(*b"d").unwrap()),
+            },
+            clear: true,
+        });
+        spec
     }
 
     fn refused(change: impl FnOnce(&mut JobSpec)) -> String {
@@ -195,15 +299,31 @@ pub(crate) mod tests {
 
     #[test]
     fn what_is_handed_over_is_what_was_meant() {
-        let spec = copy();
-        assert_eq!(Spec::from_message(&spec.to_message()).unwrap(), spec);
+        for spec in [copy(), copy_to([7; 32])] {
+            assert_eq!(Spec::from_message(&spec.to_message()).unwrap(), spec);
+        }
+    }
+
+    #[test]
+    fn what_is_of_this_machine_is_absolute_also_where_another_one_takes_part() {
+        let refused = |change: &dyn Fn(&mut JobSpec)| {
+            let mut message = copy_to([7; 32]).to_message();
+            change(&mut message);
+            Spec::from_message(&message).unwrap_err().to_string()
+        };
+        let relative = Bytes::from_static(b"a");
+        assert!(refused(&|it| it.sources[0] = relative.clone()).contains("absolute"));
+        assert!(refused(&|it| it.legs[0].source = relative.clone()).contains("absolute"));
+        assert!(refused(&|it| it.legs[0].machine = relative.clone()).contains("no key"));
+        // Whoever does not know of other machines takes none for a directory of his own.
+        assert!(refused(&|it| it.legs[0].machine = Bytes::new()).contains("absolute"));
     }
 
     #[test]
     fn what_is_no_job_is_refused() {
         assert!(refused(|it| it.legs.clear()).contains("no session"));
         assert!(refused(|it| it.target = Bytes::from_static(b"here")).contains("absolute"));
-        assert!(refused(|it| it.target = Bytes::from_static(b"/a\0b")).contains("absolute"));
+        assert!(refused(|it| it.target = Bytes::from_static(b"/a\0b")).contains("NUL"));
         assert!(refused(|it| it.target = vec![b'/'; 5_000].into()).contains("more than"));
         assert!(refused(|it| it.legs[0].request = Bytes::new()).contains("cut off"));
         assert!(refused(|it| it.legs = vec![it.legs[0].clone(); 2_000]).contains("more than"));

@@ -5,7 +5,7 @@ use std::path::Path;
 use blit_config::units;
 use blit_contract::{DeletionPlan, ErrorKind, Problem, Side};
 use blit_engine::{MaxDelete, Overlap, Stop, Top, Verb};
-use blit_events::{Changed, Slug, UserError, cause_of, from_contract, internal};
+use blit_events::{Changed, Slug, UserError, cause_of, from_contract, from_refusal, internal};
 
 use crate::{
     Outcome,
@@ -26,6 +26,8 @@ pub struct Stopped<'a> {
     pub directories: (&'a Path, &'a Path),
     /// What of the source.
     pub top: &'a Top,
+    /// Whether another machine took part.
+    pub is_far: bool,
 }
 
 impl Outcome {
@@ -108,6 +110,9 @@ impl Stopped<'_> {
     }
 
     fn failed(&self, problem: &Problem) -> UserError {
+        if self.is_far && is_of_daemon(problem) {
+            return from_refusal(&self.place(problem), &problem.error);
+        }
         if problem.side == Side::Target && problem.error.kind() == ErrorKind::NoSpace {
             let target = with_slash(self.directories.1);
             return from_contract(Side::Target, &target, &problem.error);
@@ -170,6 +175,15 @@ impl Stopped<'_> {
             .unchanged()
             .next("choose another destination")
     }
+}
+
+/// With a daemon there are more reasons: it may say no, or be gone.
+fn is_of_daemon(problem: &Problem) -> bool {
+    let kind = problem.error.kind();
+    matches!(
+        kind,
+        ErrorKind::Denied | ErrorKind::Unreachable | ErrorKind::ReadOnly
+    )
 }
 
 /// Where the tree itself will be, for people: the target directory, or the one entry in it.

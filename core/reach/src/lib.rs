@@ -13,6 +13,7 @@ mod place;
 mod ssh;
 #[cfg(unix)]
 mod sys;
+mod told;
 
 use std::{path::PathBuf, sync::Arc};
 
@@ -24,6 +25,7 @@ pub use join::{join, typed};
 pub use near::near;
 pub use place::{Machine, RemotePlace, SshHost};
 pub use ssh::{SshError, SshProblem};
+pub use told::{from_connect, from_reach, unreadable};
 
 /// What reaching other machines takes.
 #[derive(Debug, Clone)]
@@ -80,7 +82,10 @@ impl Reach {
 }
 
 /// Connects to a paired machine at its addresses; if it is at none of them, where it announces itself.
-async fn paired(
+///
+/// # Errors
+/// [`ConnectError`]: of its addresses, whatever came of the rest.
+pub async fn paired(
     identity: &Identity,
     peer: &KnownPeer,
     addresses: &[String],

@@ -1,11 +1,6 @@
 //! From one machine to another at the wish of a third, without passing it.
 
-use std::{
-    fs,
-    path::{Path, PathBuf},
-    sync::Arc,
-    time::Duration,
-};
+use std::{fs, path::Path, sync::Arc, time::Duration};
 
 use blit_conform::{Blit, Scratch, assert_same, tree::nasty_tree};
 use blit_contract::{Chunk, Cx, ErrorKind, Peer, RecvStream, RelPath, SendStream};
@@ -16,8 +11,9 @@ use blit_wire::{
 };
 
 use crate::{
-    bench::{Daemon, HOST, client},
+    bench::{HOST, client},
     matrix::terms,
+    node::Node,
 };
 
 /// What the target's machine is called.
@@ -29,72 +25,8 @@ const TARGET: &str = "target";
 /// What is said when it does not work out.
 const RELAYED: &str = "all data passes this machine";
 
-/// One of the machines: a daemon with a module `m` that can be written, `ro` that cannot, and `own` that only
-/// the client sees.
-struct Node {
-    scratch: Scratch,
-    daemon: Daemon,
-}
-
-impl Node {
-    fn start(delegation: &str) -> Self {
-        let scratch = Scratch::new();
-        let daemon = Self::daemon(&scratch, delegation, "127.0.0.1:0");
-        Self { scratch, daemon }
-    }
-
-    fn daemon(scratch: &Scratch, delegation: &str, listen: &str) -> Daemon {
-        let mut text = format!("[delegation]\n{delegation}\n");
-        for (name, more) in [
-            ("m", "access = \"read-write\"\nowner = \"preserve\""),
-            ("ro", ""),
-            ("own", "peers = [\"nobody\"]"),
-        ] {
-            let path = scratch.directory(name);
-            text += &format!("[[module]]\nname = {name:?}\npath = {path:?}\n{more}\n");
-        }
-        let config = scratch.path("daemon.toml");
-        fs::write(&config, text).unwrap();
-        let listen = format!("--listen={listen}");
-        let arguments = ["--config".into(), config.into(), listen.into()];
-        Daemon::start(&[], &scratch.path("daemon-state"), &arguments)
-    }
-
-    fn restart(&mut self, delegation: &str) {
-        self.daemon.kill();
-        let listen = format!("127.0.0.1:{}", self.daemon.port());
-        self.daemon = Self::daemon(&self.scratch, delegation, &listen);
-    }
-
-    fn state(&self) -> PathBuf {
-        self.scratch.path("daemon-state")
-    }
-
-    fn identity(&self) -> Identity {
-        Identity::load_or_create(&self.state()).unwrap()
-    }
-
-    fn module(&self) -> PathBuf {
-        self.scratch.path("m")
-    }
-
-    /// Has this daemon know that one.
-    fn knows(&self, name: &str, other: &Self, addresses: &[&str]) {
-        let id = other.identity().id().to_string();
-        let words = ["remote", "--daemon", "add", name, &id];
-        client(&self.scratch)
-            .args([&words[..], addresses].concat())
-            .run()
-            .succeeds();
-    }
-
-    /// The lines of its log in which all these words are.
-    fn noted(&self, words: &[&str]) -> Vec<String> {
-        let log = fs::read_to_string(self.state().join("audit/audit.jsonl")).unwrap();
-        let lines = log.lines();
-        let lines = lines.filter(|line| words.iter().all(|word| line.contains(word)));
-        lines.map(str::to_owned).collect()
-    }
+fn delegation(keys: &str) -> String {
+    format!("[delegation]\n{keys}\n")
 }
 
 /// Two machines that know each other, and one that knows both and that both know.
@@ -111,8 +43,8 @@ impl Trio {
 
     fn with(source: &str, target: &str) -> Self {
         let trio = Self {
-            source: Node::start(source),
-            target: Node::start(target),
+            source: Node::start(&delegation(source)),
+            target: Node::start(&delegation(target)),
             scratch: Scratch::new(),
         };
         for (host, node) in [(HOST, &trio.source), (OTHER, &trio.target)] {
@@ -500,7 +432,7 @@ async fn a_token_that_does_not_fit_is_refused_with_the_reason_and_written_down()
         assert_eq!(noted.len(), 1, "{reason}: {noted:?}");
     }
     // One of an earlier run of the daemon.
-    trio.source.restart("allow = true");
+    trio.source.restart(&delegation("allow = true"));
     let fetches = Asking::of(&bearer, &trio.source).await;
     let (_, why) = fetches.show(&tokens[5], copy_of("a")).await.unwrap();
     assert!(why.contains("not of this run"), "{why}");
@@ -555,8 +487,10 @@ fn a_cut_between_the_two_is_made_good_with_another_token() {
         let mut trio = Trio::new();
         let mut child = begin(&trio);
         match source_goes {
-            true => trio.source.restart("allow = true"),
-            false => trio.target.restart("allow = true\nsources = [\"source\"]"),
+            true => trio.source.restart(&delegation("allow = true")),
+            false => trio
+                .target
+                .restart(&delegation("allow = true\nsources = [\"source\"]")),
         }
         assert!(child.wait().unwrap().success());
         assert_same(&trio.source.module(), &trio.target.module());

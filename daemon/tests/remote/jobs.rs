@@ -17,7 +17,7 @@ use blit_conform::{
 use serde_json::Value;
 
 use crate::{
-    bench::{Two, client, contents, there},
+    bench::{Two, client, contents},
     refusals::golden,
 };
 
@@ -32,10 +32,10 @@ struct Stage {
 const GENTLE: &str = "--bwlimit=1M";
 
 /// A rate at which it never ends.
-const ENDLESS: &str = "--bwlimit=1K";
+pub(crate) const ENDLESS: &str = "--bwlimit=1K";
 
 /// 32 files of 64 KiB.
-fn fill(folder: &Path) {
+pub(crate) fn fill(folder: &Path) {
     fs::create_dir_all(folder.join("d")).unwrap();
     for number in 0..32_u8 {
         let name = match number % 2 {
@@ -129,7 +129,7 @@ fn assert_unchanged(before: &Snapshot, folder: &Path) {
     assert!(changed.is_empty(), "{changed:#?}");
 }
 
-fn lines(text: &str) -> Vec<Value> {
+pub(crate) fn lines(text: &str) -> Vec<Value> {
     let lines = text.lines().map(|line| serde_json::from_str(line).unwrap());
     lines.collect()
 }
@@ -570,13 +570,6 @@ fn what_no_job_can_do_is_refused_before_anything_is_done() {
         let ran = stage.two.command(&["copy", "--detach", flag]).args(&places);
         let _ = ran.run().exits(2).says(said);
     }
-    let ran = stage.two.command(&["copy", "--detach"]);
-    let elsewhere = ran
-        .args([contents(&stage.source), there("m/").into()])
-        .run();
-    let _ = elsewhere
-        .exits(2)
-        .says("--detach cannot be used with another machine");
     stage.two.daemon.kill();
     let ran = stage.two.command(&["copy", "--detach"]).args(&places).run();
     let _ = ran.exits(8).says("no daemon of this machine");

@@ -37,7 +37,7 @@ fn each_state_has_its_word() {
 #[test]
 fn every_refusal_has_its_name_and_exit_code() {
     let told = |refusal| {
-        let error = from_refusal("X", refusal);
+        let error = Whose::default().refused("X", refusal);
         (error.slug, error.exit().code())
     };
     let why = || "why".to_owned();

@@ -1,3 +1,4 @@
+use blit_contract::{ErrorKind, Problem};
 use std::sync::Arc;
 
 use blit_config::{ColorWhen, Sources};

@@ -137,10 +137,12 @@ fn works(diff: Result<Diff>) -> Vec<Result<Work>> {
         _ if size <= 64 << 20 || diff.attempt > 0 => vec![Ok(Work::Whole(diff))],
         _ => {
             let diff = Arc::new(diff);
+            // A peer may have named any size.
+            let cut = |part: u64| (u128::from(size) * u128::from(part) / 4) as u64;
             let range = |part: u64| Work::Range {
                 diff: Arc::clone(&diff),
-                start: size * part / 4,
-                end: size * (part + 1) / 4,
+                start: cut(part),
+                end: cut(part + 1),
                 part: part as u32,
                 parts: 4,
             };

@@ -11,8 +11,8 @@ use async_trait::async_trait;
 use blit_conform::{Ran, Scratch};
 use blit_contract::{ErrorKind, Stream};
 use blit_control::{
-    Admission, Arrivals, Health, Identity, Invitations, KnownPeer, LaneOpening, LaneSocket, Peers,
-    Server, VerifiedPeer,
+    Admission, Arrivals, Health, Identity, Invitations, KnownPeer, LaneOpening, LaneSocket,
+    ManageJobs, Peers, Server, VerifiedPeer,
 };
 use blit_wire::{Message, Request, Role, SessionRequest};
 use parking_lot::Mutex;
@@ -133,6 +133,10 @@ impl Arrivals for Plays {
 
     fn health(&self, _peer: &VerifiedPeer, _service: &str) -> Health {
         Health::Unknown
+    }
+
+    fn jobs(&self, _peer: &VerifiedPeer) -> Option<Arc<dyn ManageJobs>> {
+        None
     }
 
     async fn request(&self, peer: VerifiedPeer, stream: Stream) {
