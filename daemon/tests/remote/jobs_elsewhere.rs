@@ -105,7 +105,7 @@ impl Watching {
 
     /// Waits for a line of which this holds.
     fn wait_for(&mut self, is_it: impl Fn(&Value) -> bool) {
-        while let Some(line) = self.lines.next() {
+        for line in self.lines.by_ref() {
             if is_it(&serde_json::from_str(&line.unwrap()).unwrap()) {
                 return;
             }
