@@ -8,7 +8,7 @@ use std::{
 use async_trait::async_trait;
 use blit_config::Exit;
 use blit_contract::{Cancel, Event as Told, ItemOp, Phase};
-use blit_engine::{AlwaysYes, Confirm, NobodyThere, Options, Progress, Report, UNCARRIED};
+use blit_engine::{AlwaysYes, Confirm, NobodyThere, Options, Progress, Report, Stop, UNCARRIED};
 use blit_events::{Changed, Event, Lanes, Note, PathField, Slug, Start, UserError, internal};
 use blit_lanes::LaneUse;
 use tokio::sync::mpsc;
@@ -141,6 +141,9 @@ impl<'a> Course<'a> {
                     .next("run the same command again; it continues")
             })?;
         }
+        if cancel.is_cancelled() && self.outcome.take_lost() {
+            self.outcome.stop = Some((Stop::Cancelled, at));
+        }
         Ok(())
     }
 
@@ -247,7 +250,7 @@ impl<'a> Course<'a> {
             let exit = error.exit().graver(self.outcome.exit());
             let end = self.fail(&error.exits(exit));
             return match stop {
-                blit_engine::Stop::Cancelled => End {
+                Stop::Cancelled => End {
                     state: JobState::Cancelled,
                     ..end
                 },

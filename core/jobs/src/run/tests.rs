@@ -6,7 +6,7 @@ use parking_lot::Mutex;
 use serde_json::Value;
 
 use super::*;
-use crate::spec::tests::copy;
+use crate::spec::tests::{copy, copy_to};
 
 type Session = (Vec<Told>, Result<Report, UserError>);
 
@@ -141,4 +141,60 @@ async fn what_a_move_leaves_behind_is_named_and_is_no_success() {
         (&left[0]["code"], &left[0]["path"]),
         (&"entry.skipped".into(), &"a".into())
     );
+}
+
+fn lost() -> Option<Stop> {
+    let error = Error::new(ErrorKind::Unreachable, "receive");
+    let problem = Problem::new(Side::Target, RelPath::ROOT, error);
+    Some(Stop::Failed(Arc::new(problem)))
+}
+
+/// The same for a job to another machine that is looked for when it is lost.
+async fn ran_elsewhere(sessions: Vec<Session>, cancel: &Cancel) -> (End, Vec<Value>) {
+    let feed = Feed::new("J");
+    let scripted = Scripted(Mutex::new(sessions.into()));
+    let end = run(&copy_to([7; 32]), &feed, &scripted, cancel).await;
+    let lines = feed.lines();
+    let told = lines.iter().map(|line| serde_json::from_str(line).unwrap());
+    (end, told.collect())
+}
+
+#[tokio::test]
+async fn a_machine_that_was_lost_is_met_again_and_all_that_came_is_counted() {
+    let sessions = vec![
+        (Vec::new(), Ok(report(2, lost()))),
+        (Vec::new(), Ok(report(1, lost()))),
+        (Vec::new(), Ok(report(3, None))),
+    ];
+    let (end, told) = ran_elsewhere(sessions, &Cancel::default()).await;
+    assert_eq!(end, ended(Exit::Ok));
+    assert_eq!(told.last().unwrap()["files"]["copied"], 6);
+    let warned = told.iter().filter(|it| it["code"] == "net.unreachable");
+    let words: Vec<_> = warned.map(|it| it["message"].as_str().unwrap()).collect();
+    let lost = "the connection to nas:/m/d was lost; trying again";
+    assert_eq!(words, [lost, lost]);
+}
+
+#[tokio::test]
+async fn a_machine_that_is_not_met_again_ends_the_job_with_what_to_do() {
+    let error = UserError::new(Slug::NetUnreachable, "nas does not answer").unchanged();
+    let sessions = vec![
+        (Vec::new(), Ok(report(2, lost()))),
+        (Vec::new(), Err(error)),
+    ];
+    let (end, told) = ran_elsewhere(sessions, &Cancel::default()).await;
+    assert_eq!(end, ended(Exit::Unreachable));
+    let last = told.last().unwrap();
+    assert_eq!(last["changed"], "unknown");
+    assert_eq!(last["next"], "run the same command again; it continues");
+}
+
+#[tokio::test]
+async fn a_job_that_nobody_wants_any_more_looks_for_no_machine() {
+    let cancel = Cancel::default();
+    cancel.cancel();
+    let sessions = vec![(Vec::new(), Ok(report(2, lost())))];
+    let (end, told) = ran_elsewhere(sessions, &cancel).await;
+    assert_eq!(end.state, JobState::Cancelled);
+    assert_eq!(told.last().unwrap()["code"], "run.stopped");
 }
