@@ -89,7 +89,7 @@ pub(crate) enum Verb {
     Config(ConfigArgs),
     /// Show how this machine's daemon goes, or what a paired machine says of itself
     Status(StatusArgs),
-    /// Show, follow and stop what --detach handed to this machine's daemon
+    /// Show, follow and stop what --detach handed to the daemon, of this machine or another
     Jobs(JobsArgs),
     /// Check this machine, a path, or the way to another machine
     Doctor(DoctorArgs),

@@ -388,7 +388,13 @@ fn read_file_url(rest: &[u8]) -> Result<Endpoint, EndpointProblem> {
         [b'/', ..] => rest,
         _ => return Err(EndpointProblem::Authority),
     };
-    path_from_bytes(decode(path)?).map(Endpoint::Local)
+    let decoded = decode(path)?;
+    // A slash that is not one, and what no system takes in a name.
+    let slashes = |bytes: &[u8]| bytes.iter().filter(|byte| **byte == b'/').count();
+    if slashes(&decoded) != slashes(path) || decoded.contains(&0) {
+        return Err(EndpointProblem::Escape);
+    }
+    path_from_bytes(decoded).map(Endpoint::Local)
 }
 
 fn read_store_url(scheme: &str, rest: &[u8]) -> Result<Endpoint, EndpointProblem> {

@@ -168,6 +168,8 @@ fn cases() -> Vec<Case> {
         case("file:///srv/a%20b/", "local /srv/a b/", true),
         case("file:///C:/x", "local C:/x", false),
         bad("file://nas/x", P::Authority),
+        bad("file:///srv/a%2Fb", P::Escape),
+        bad("file:///srv/a%00b", P::Escape),
         bad("nas:/../etc", P::DotDot),
         bad("nas:/photos/../x", P::DotDot),
         case("./nas:photos", "local ./nas:photos", false),
