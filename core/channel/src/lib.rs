@@ -32,6 +32,11 @@ pub trait Crossing: Any + Send + Sized {
     /// # Errors
     /// [`BadMessage`] if it is none.
     fn from_frame(bytes: Bytes) -> std::result::Result<Self, BadMessage>;
+
+    /// Whether bytes may follow that are no value, behind it or behind the next one.
+    fn leads_to_bytes(&self) -> bool {
+        false
+    }
 }
 
 macro_rules! crossing {
@@ -47,7 +52,24 @@ macro_rules! crossing {
         }
     )*};
 }
-crossing!(Frame Message Reply Request);
+crossing!(Message Reply Request);
+
+impl Crossing for Frame {
+    fn to_frame(&self) -> Bytes {
+        Self::to_frame(self)
+    }
+
+    fn from_frame(bytes: Bytes) -> std::result::Result<Self, BadMessage> {
+        Self::from_frame(bytes)
+    }
+
+    fn leads_to_bytes(&self) -> bool {
+        matches!(
+            self,
+            Self::Data { .. } | Self::FileStart(_) | Self::Same { .. }
+        )
+    }
+}
 
 /// Whether values pass through such a connection as they are.
 pub fn passes_objects(caps: TransportCaps) -> bool {
@@ -129,6 +151,9 @@ impl Sender<Frame> {
 pub struct Receiver<T> {
     stream: Box<dyn RecvStream>,
     buffer: FrameBuffer,
+    /// No more is asked for than the next value needs. Bytes behind it then come where they are due: at
+    /// the beginning of a buffer that is used again, and not into one for values that has to be made anew.
+    spares: bool,
     values: PhantomData<fn() -> T>,
 }
 
@@ -151,9 +176,15 @@ impl<T: Crossing> Receiver<T> {
     pub async fn recv(&mut self) -> Result<Option<T>> {
         loop {
             if let Some(frame) = self.buffer.next_message().map_err(broken)? {
-                return T::from_frame(frame).map(Some).map_err(broken);
+                let value = T::from_frame(frame).map_err(broken)?;
+                self.spares = value.leads_to_bytes();
+                return Ok(Some(value));
             }
-            match self.stream.recv(RECEIVE_BYTES_MAX).await? {
+            let wanted = match self.spares {
+                true => self.buffer.missing().clamp(1, RECEIVE_BYTES_MAX),
+                false => RECEIVE_BYTES_MAX,
+            };
+            match self.stream.recv(wanted).await? {
                 None if self.buffer.is_empty() => return Ok(None),
                 None => return Err(cut_off()),
                 Some(Chunk::Object(value)) => return downcast(value).map(Some),
@@ -230,6 +261,7 @@ pub fn receiver<T: Any + Send>(stream: &mut Stream) -> Result<Receiver<T>> {
     Ok(Receiver {
         stream: half,
         buffer: FrameBuffer::default(),
+        spares: false,
         values: PhantomData,
     })
 }

@@ -112,3 +112,51 @@ async fn a_stream_that_ends_in_the_middle_is_cut_off() {
         }
     }
 }
+
+/// A stream that remembers how much was asked of it at a time.
+#[derive(Debug)]
+struct Asked(Coming, Arc<Mutex<Vec<usize>>>);
+
+#[async_trait]
+impl RecvStream for Asked {
+    async fn recv(&mut self, bytes_max: usize) -> Result<Option<Chunk>> {
+        self.1.lock().unwrap().push(bytes_max);
+        self.0.recv(bytes_max).await
+    }
+
+    async fn recv_due(&mut self, bytes_due: usize) -> Result<Option<Chunk>> {
+        self.0.recv(bytes_due).await
+    }
+
+    fn stop(&mut self, _: u32) {}
+}
+
+#[tokio::test]
+async fn between_runs_of_data_no_more_is_asked_for_than_the_next_frame() {
+    let all = Bytes::from(sent().await);
+    let frame = Frame::Data {
+        offset: 5,
+        bytes: 6,
+    }
+    .to_frame()
+    .len();
+    let coming = Coming(VecDeque::from([all.slice(..frame), all.slice(frame..)]));
+    let asked = Arc::default();
+    let mut stream = stream(None, Some(Box::new(Asked(coming, Arc::clone(&asked)))));
+    let mut receiver = receiver::<Frame>(&mut stream).unwrap();
+    for expected in ["abcdef", "gh"] {
+        let Some(Frame::Data { bytes, .. }) = receiver.recv().await.unwrap() else {
+            panic!("no data");
+        };
+        assert_eq!(receiver.recv_bytes(bytes).await.unwrap(), expected);
+    }
+    let second = Frame::Data {
+        offset: 20,
+        bytes: 2,
+    }
+    .to_frame()
+    .len();
+    let asked = std::mem::take(&mut *asked.lock().unwrap());
+    assert_eq!(asked, [RECEIVE_BYTES_MAX, 4, second - 4]);
+    assert!(receiver.recv().await.unwrap().is_none());
+}

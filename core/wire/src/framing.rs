@@ -63,6 +63,13 @@ impl FrameBuffer {
         Some(self.take(there.min(bytes_max)))
     }
 
+    /// How many bytes more have to come, at least, before there is a message.
+    #[must_use]
+    pub fn missing(&self) -> usize {
+        let size = self.next_size().unwrap_or_default();
+        LENGTH_BYTES.saturating_add(size).saturating_sub(self.size)
+    }
+
     /// Whether something is left that is no whole message.
     #[must_use]
     pub fn is_empty(&self) -> bool {
@@ -106,6 +113,19 @@ impl FrameBuffer {
 mod tests {
     use super::*;
     use crate::proto;
+
+    #[test]
+    fn it_says_how_much_is_missing_of_a_message() {
+        let frame = seal(7);
+        let mut buffer = FrameBuffer::default();
+        assert_eq!(buffer.missing(), LENGTH_BYTES);
+        buffer.push(frame.slice(..3));
+        assert_eq!(buffer.missing(), 1);
+        buffer.push(frame.slice(3..5));
+        assert_eq!(buffer.missing(), frame.len() - 5);
+        buffer.push(frame.slice(5..));
+        assert_eq!(buffer.missing(), 0);
+    }
 
     fn seal(entries: u64) -> Bytes {
         framed(&proto::Seal { entries })
