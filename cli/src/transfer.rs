@@ -75,6 +75,8 @@ struct Trip {
     request: Request,
     sources: Vec<Place>,
     target: Place,
+    /// Where the old state goes.
+    backup: Option<Place>,
     legs: Vec<Leg>,
     /// The ways to other machines.
     lanes: Arc<Lanes>,
@@ -85,6 +87,7 @@ pub(crate) async fn run(app: &App, request: Request) -> Result<Exit> {
     options::refuse(&request)?;
     let trip = Trip::plan(app, request).await?;
     backup::refuse_inside(&trip)?;
+    backup::check_keeper(app, &trip).await?;
     app.stop.gently();
     if !hint::ask_about_slash(app, &trip).await? {
         return Err(UserError::new(Slug::PathHint, "stopped before the start")
@@ -108,13 +111,13 @@ impl Trip {
             .map(place)
             .collect::<Result<Vec<_>, _>>()?;
         let target = place(&request.target)?;
+        let backup = backup::place(&app.registry, &request, &target)?;
         let lanes = Arc::new(Lanes {
             only_in_band: request.reading.lanes.force_grpc_data,
             may_be_clear: request.reading.lanes.allow_cleartext,
             ..Lanes::default()
         });
         let legs = if remote::is_remote(&sources, &target) {
-            remote::refuse(&request, &target)?;
             detach::refuse(&request, &sources, &target)?;
             remote::legs(app, &sources, &target, &lanes).await?
         } else {
@@ -124,6 +127,7 @@ impl Trip {
             request,
             sources,
             target,
+            backup,
             legs,
             lanes,
         })
@@ -205,7 +209,7 @@ impl Trip {
         let source = places::open(&app.registry, Side::Source, &leg.source, |config| {
             config.with_writable(request.verb == Verb::Move && is_writing)
         })?;
-        let target = open_target(app, request, leg, is_writing)?;
+        let target = open_target(app, self, leg, is_writing)?;
         if let Some(list) = &rules.list {
             check_list(app, list, &*source, &leg.top).await?;
         }
@@ -236,17 +240,13 @@ impl Trip {
 }
 
 /// The tree that is written on this machine.
-fn open_target(
-    app: &App,
-    request: &Request,
-    leg: &Leg,
-    is_writing: bool,
-) -> Result<Arc<dyn Store>> {
+fn open_target(app: &App, trip: &Trip, leg: &Leg, is_writing: bool) -> Result<Arc<dyn Store>> {
     let store = places::open(&app.registry, Side::Target, &leg.target, |config| {
         let config = config.with_writable(is_writing).with_create_root(true);
-        match &request.backup_dir {
-            Some(backup) => config.with_backup(backup),
-            None => config,
+        match &trip.backup {
+            // It would be made at once.
+            Some(backup) if is_writing => config.with_backup(&backup.path),
+            _ => config,
         }
     })?;
     Ok(store)

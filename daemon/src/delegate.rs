@@ -176,6 +176,7 @@ impl Daemon {
     ) -> RemoteJob {
         let mut options = Options::from_terms(&stage.terms);
         options.select = stage.select;
+        options.backup = stage.keeps;
         options.bytes_per_sec = pull.bytes_per_sec;
         let info = fetching.client.info();
         let machine = info.channel_binding.as_ref().and_then(same_machine_proof);
@@ -188,6 +189,7 @@ impl Daemon {
             },
             rules: pull.session.rules.clone(),
             token: Some(pull.token.clone()),
+            backup: None,
             role: role(&pull.session, stage.store),
             planner: Arc::clone(&self.plugins.planner),
             options,

@@ -12,6 +12,7 @@ mod access;
 mod args;
 mod atomic;
 mod audit;
+mod backup;
 mod beacon;
 mod check;
 mod condition;

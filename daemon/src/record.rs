@@ -60,6 +60,8 @@ impl Daemon {
     ) -> Result<()> {
         let mut event = of_caller(caller, action_of(request), self.object(&request.place));
         event.session = session;
+        let backup = request.backup.as_ref();
+        event.result = backup.map(|at| format!("what it replaces is kept in {}", self.object(at)));
         self.begun(request, &event)?;
         let ended = playing.await;
         event.action = "session.end";

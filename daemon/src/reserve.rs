@@ -132,6 +132,12 @@ impl Store for Reserved {
         let (whole, reserve) = (self.whole.anew()?, self.reserve);
         Some(Arc::new(Self { whole, reserve }))
     }
+
+    async fn keeping(&self, cx: &Cx, changed: &RelPath, kept: &RelPath) -> Result<Arc<dyn Store>> {
+        let whole = self.whole.keeping(cx, changed, kept).await?;
+        let reserve = self.reserve;
+        Ok(Arc::new(Self { whole, reserve }))
+    }
 }
 
 #[cfg(test)]

@@ -26,6 +26,7 @@ use tokio::sync::Notify;
 
 use crate::{
     audit::Audit,
+    backup,
     condition::{Descriptors, why_halted},
     config::Config,
     confine::Confinement,
@@ -72,6 +73,8 @@ pub(crate) struct Stage {
     pub(crate) module: Arc<Module>,
     pub(crate) store: Arc<dyn Store>,
     pub(crate) terms: Terms,
+    /// Whether what is replaced or deleted is kept.
+    pub(crate) keeps: bool,
     pub(crate) select: Option<Arc<dyn Select>>,
 }
 
@@ -276,6 +279,7 @@ impl Daemon {
             sessions: u32::try_from(self.sessions.len()).unwrap_or(u32::MAX),
             versions: VERSIONS,
             now: now(),
+            keeps: true,
         }
     }
 
@@ -310,6 +314,7 @@ impl Daemon {
             role,
             asked: request.is_relayed.then(|| request.top.clone()),
             terms: stage.terms,
+            keeps: stage.keeps,
             select: stage.select,
             connection,
             planner: Arc::clone(&self.plugins.planner),
@@ -319,25 +324,35 @@ impl Daemon {
         playing.run(asked).await
     }
 
-    /// Finds out what a session is about, and makes its directory.
+    /// Finds out what a session is about, and makes its directories.
     pub(crate) async fn stage(&self, caller: &Caller, request: &SessionRequest) -> Result<Stage> {
         let module = self.module(caller, &request.place)?;
         let select = compiled(&request.rules).await?;
         let mut terms = request.terms;
-        let store = store_for(&module, request)?;
+        let kept = backup::named(&module, request)?;
+        let mut store = store_for(&module, request)?;
+        let changes = changes(request);
+        let changed = &request.place.path;
+        let cx = Cx::default();
+        if let Some(kept) = kept {
+            backup::check(&cx, &*store, (changed, kept)).await?;
+        }
         if request.role == Role::Target {
             // What is there stays as it is, whatever the client wishes.
             terms.ignore_existing |= module.config.access == Access::AddOnly;
             // Numbers of another machine's users mean others here.
             terms.preserve.owner &= module.config.keeps_owner;
-            if changes(request) {
-                make_directories(&Cx::default(), &*store, &request.place.path).await?;
+            match kept {
+                _ if !changes => {}
+                Some(kept) => store = backup::make(&cx, store, (changed, kept)).await?,
+                None => make_directories(&cx, &*store, changed).await?,
             }
         }
         Ok(Stage {
             module,
             store,
             terms,
+            keeps: kept.is_some() && changes,
             select,
         })
     }

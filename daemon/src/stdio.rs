@@ -12,7 +12,7 @@ use std::{
 };
 
 use async_trait::async_trait;
-use blit_config::{Exit, LoginPath};
+use blit_config::{Exit, LoginPath, resolved};
 use blit_contract::{
     Cancel, Cx, Error, ErrorKind, NoHistory, PeerInfo, RelPath, Result, SessionGrant, Store, Stream,
 };
@@ -31,6 +31,7 @@ use tokio::{
 use tracing_subscriber::EnvFilter;
 
 use crate::{
+    backup,
     config::host_name,
     failure::Failure,
     plugins::Plugins,
@@ -173,13 +174,35 @@ impl Desk {
         place: &Place,
         configure: impl FnOnce(StoreConfig) -> StoreConfig,
     ) -> Result<Arc<dyn Store>> {
-        let path = login_path(place)?.on_this_machine(&self.home);
-        let path = path.map_err(|problem| invalid(format!("{problem:?}")))?;
+        let path = self.path(place)?;
         let opened = self.plugins.directory(&configure(StoreConfig::new(path)));
         opened.map_err(|error| match error {
             RegistryError::Plugin(error) => error,
             other => Error::new(ErrorKind::Bug, "open").because(other.to_string()),
         })
+    }
+
+    fn path(&self, place: &Place) -> Result<PathBuf> {
+        let path = login_path(place)?.on_this_machine(&self.home);
+        path.map_err(|problem| invalid(format!("{problem:?}")))
+    }
+
+    /// Where a session keeps what it replaces or deletes, which must lie apart from what it changes. As on one
+    /// machine it may be anywhere, also behind a link.
+    fn kept(&self, request: &SessionRequest) -> Result<Option<PathBuf>> {
+        let Some(backup) = &request.backup else {
+            return Ok(None);
+        };
+        if !backup.path.is_root() || !request.place.path.is_root() {
+            return Err(backup::refusal("over ssh a place is a path as a whole"));
+        }
+        backup::check_verb(request.terms.verb)?;
+        let path = self.path(backup)?;
+        let (kept, changed) = (resolved(&path), resolved(&self.path(&request.place)?));
+        match kept.starts_with(&changed) || changed.starts_with(&kept) {
+            true => Err(backup::overlap()),
+            false => Ok(Some(path)),
+        }
     }
 
     /// What is at the root of a place: a directory, also one behind a link, or else the entry itself.
@@ -218,19 +241,26 @@ impl Desk {
             sessions: u32::try_from(self.sessions.lock().len()).unwrap_or(u32::MAX),
             versions: VERSIONS,
             now: now(),
+            keeps: true,
         }
     }
 
     async fn session(&self, request: &SessionRequest, asked: &mut Asked) -> Result<()> {
         let select = compiled(&request.rules).await?;
         let changes = changes(request);
+        let kept = self.kept(request)?;
+        let keeps = kept.is_some() && changes;
         let store = match request.role {
             Role::Source => {
                 let moves = request.terms.verb == Verb::Move && changes;
                 self.open(&request.place, |it| it.with_writable(moves))?
             }
             Role::Target => self.open(&request.place, |it| {
-                it.with_writable(changes).with_create_root(true)
+                let it = it.with_writable(changes).with_create_root(true);
+                match kept.filter(|_| changes) {
+                    Some(kept) => it.with_backup(kept),
+                    None => it,
+                }
             })?,
         };
         let role = role(request, store);
@@ -244,6 +274,7 @@ impl Desk {
             role,
             asked: request.is_relayed.then(|| request.top.clone()),
             terms: request.terms,
+            keeps,
             select,
             connection,
             planner: Arc::clone(&self.plugins.planner),

@@ -191,8 +191,8 @@ pub(crate) struct Existing {
 #[derive(Debug, Clone, Default, Args)]
 #[command(next_help_heading = "Safety")]
 pub(crate) struct Backup {
-    /// Keep what would be overwritten or deleted in DIR
-    #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
+    /// Keep what would be overwritten or deleted in DIR, named like DST and on its machine
+    #[arg(long, value_name = "DIR", value_hint = ValueHint::AnyPath)]
     pub(crate) backup_dir: Option<PathBuf>,
 }
 

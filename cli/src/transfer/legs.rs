@@ -10,6 +10,7 @@ use std::{
 
 use blit_contract::Name;
 use blit_engine::{Top, TopName};
+use blit_reach::RemotePlace;
 
 use super::remote::RemoteEnd;
 use crate::{
@@ -36,6 +37,11 @@ impl Leg {
     /// Where the tree itself will be, for people: the target directory, or the one entry in it.
     pub(crate) fn resolved_target(&self) -> String {
         blit_jobs::resolved_target(&self.target, &self.top)
+    }
+
+    /// The directory that is written, if it is on another machine.
+    pub(crate) fn remote_target(&self) -> Option<&RemotePlace> {
+        self.remote.as_ref()?.target()
     }
 }
 

@@ -15,7 +15,7 @@ use blit_engine::{HalfRole, RemoteJob, RemoteStore, Source, Target, Top, TopName
 use blit_jobs::FarEnd;
 use blit_lanes::same_machine_proof;
 use blit_reach::{Machine, RemotePlace};
-use blit_wire::{LaneWishes, PathList, Role, Rules};
+use blit_wire::{LaneWishes, PathList, Role, Rules, Status};
 
 use super::{Request, Trip, ask, detach, legs, legs::Leg, listen::Listener, options};
 use crate::{
@@ -63,6 +63,23 @@ impl RemoteEnd {
         let peer: Arc<dyn Peer> = Arc::<Client>::clone(&self.client);
         Arc::new(RemoteStore::new(peer, self.directory.wire()))
     }
+
+    /// The directory there, if it is written.
+    pub(super) fn target(&self) -> Option<&RemotePlace> {
+        (self.side == Side::Target).then_some(&self.directory)
+    }
+
+    pub(super) fn machine_name(&self) -> &str {
+        self.directory.machine.name()
+    }
+
+    /// What the machine says of itself.
+    pub(super) async fn status(&self, app: &App) -> Result<Status, UserError> {
+        let cx = Cx::new(app.stop.cancel.clone());
+        let status = blit_engine::ask_status(&cx, &*self.client).await;
+        let refused = |error| peers::from_refusal(self.machine_name(), &error).unchanged();
+        status.map_err(refused)
+    }
 }
 
 /// A leg with another machine.
@@ -75,21 +92,6 @@ pub(super) struct Way<'a> {
 /// Whether any of the places is on another machine.
 pub(super) fn is_remote(sources: &[Place], target: &Place) -> bool {
     target.remote.is_some() || sources.iter().any(|source| source.remote.is_some())
-}
-
-/// Refuses what sessions with a daemon cannot do yet.
-pub(super) fn refuse(request: &Request, target: &Place) -> Result<(), UserError> {
-    let is_far = target.remote.is_some();
-    let refused = [(
-        request.backup_dir.is_some() && is_far,
-        "--backup-dir cannot be used with a destination on another machine yet",
-    )];
-    match refused.into_iter().find(|(is_wanted, _)| *is_wanted) {
-        None => Ok(()),
-        Some((_, message)) => Err(UserError::new(Slug::UsageUnavailable, message)
-            .unchanged()
-            .next("run the command without it")),
-    }
 }
 
 /// Works out the sessions.
@@ -389,7 +391,7 @@ fn job(
             (HalfRole::Source(Source { store, top }), Top::Contents)
         }
         Side::Source => {
-            let store = super::open_target(app, request, leg, is_writing)?;
+            let store = super::open_target(app, trip, leg, is_writing)?;
             (HalfRole::Target(Target { store }), leg.top.clone())
         }
     };
@@ -403,6 +405,7 @@ fn job(
         role,
         rules: way.rules.clone(),
         token: None,
+        backup: kept(trip),
         planner: app.planner()?,
         options,
         confirm: ask::confirm(app, request.yes, below, listener.has_plan()),
@@ -411,6 +414,12 @@ fn job(
         progress: listener.next_progress(),
         cancel: app.stop.cancel.clone(),
     })
+}
+
+/// Where the other machine keeps what it replaces or deletes.
+fn kept(trip: &Trip) -> Option<blit_wire::Place> {
+    let backup = trip.backup.as_ref()?.remote.as_ref()?;
+    Some(backup.wire())
 }
 
 fn wishes(request: &Request, end: &RemoteEnd) -> LaneWishes {

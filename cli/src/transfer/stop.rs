@@ -1,9 +1,10 @@
 //! Why a run stopped before its end, in the user's terms.
 
+use blit_contract::{ErrorKind, Problem};
 use blit_engine::Stop;
 use blit_jobs::{Outcome, Stopped};
 
-use super::{Trip, legs::Leg, options};
+use super::{Trip, backup, legs::Leg, options};
 use crate::{app::App, errors::UserError};
 
 /// Why it stopped, what it changed until then, and what to do.
@@ -28,9 +29,19 @@ pub(super) fn explain(
             .stop
             .error()
             .next("run the same command again; it continues"),
+        Stop::Failed(problem) if leg.remote.is_some() && is_of_backup(problem) => {
+            backup::refused(problem.error.detail().unwrap_or_default())
+        }
         _ => stopped.reason(stop),
     };
     outcome.with_state(error)
+}
+
+/// What the daemon does when it refuses the backup directory.
+const KEEPING: &str = "open backup directory";
+
+fn is_of_backup(problem: &Problem) -> bool {
+    problem.error.op() == KEEPING && problem.error.kind() == ErrorKind::Conflict
 }
 
 #[cfg(test)]

@@ -155,6 +155,10 @@ impl Store for Liar {
         None
     }
 
+    async fn keeping(&self, cx: &Cx, changed: &RelPath, kept: &RelPath) -> Result<Arc<dyn Store>> {
+        self.inner.keeping(cx, changed, kept).await
+    }
+
     async fn kept_bytes(&self, cx: &Cx, path: &RelPath, entry: &Entry) -> Result<u64> {
         self.inner.kept_bytes(cx, path, entry).await
     }

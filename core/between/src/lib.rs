@@ -38,6 +38,8 @@ pub struct Between {
     pub top: Top,
     /// Where it goes.
     pub target: End,
+    /// Where the target keeps what it replaces or deletes, if it shall.
+    pub backup: Option<Place>,
     /// Which entries take part.
     pub rules: Rules,
     /// How to behave.
@@ -91,6 +93,7 @@ impl Between {
                 machine: None,
             },
             token: None,
+            backup: None,
         }
     }
 
@@ -100,6 +103,7 @@ impl Between {
             place: self.target.place.clone(),
             role: Role::Target,
             is_relayed: true,
+            backup: self.backup.clone(),
             ..self.at_source()
         }
     }

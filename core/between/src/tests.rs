@@ -114,6 +114,7 @@ async fn run(source: &Arc<Machine>, target: &Arc<Machine>, cancel: Cancel) -> (R
         source: end(source, "from"),
         top: Top::Contents,
         target: end(target, "to"),
+        backup: None,
         rules: Rules::default(),
         options: Options::new(Verb::Move),
         may_delegate: true,

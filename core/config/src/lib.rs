@@ -2,7 +2,7 @@
 //!
 //! Where to look: `endpoint` reads where something is; `layers` merges built-in defaults, files,
 //! environment and flags, and remembers who said what; `settings` are those of the command line; `quantity` reads sizes, times and limits;
-//! `paths` says where blit keeps its own files; `units` shows numbers to people; `exit` has the exit codes
+//! `paths` says where blit keeps its own files, and where a path leads; `units` shows numbers to people; `exit` has the exit codes
 //! of the programs.
 
 #![deny(missing_docs)]
@@ -20,7 +20,7 @@ pub mod units;
 pub use endpoint::{Endpoint, EndpointError, EndpointParser, EndpointProblem, LoginPath};
 pub use exit::Exit;
 pub use layers::{ConfigError, Keys, Layers, Origin, Row, plain};
-pub use paths::Paths;
+pub use paths::{Paths, resolved};
 pub use quantity::{Age, DeleteLimit, Period, QuantityError, Size};
 pub use remote_program::RemoteProgram;
 pub use settings::{

@@ -1,6 +1,6 @@
-//! Where blit keeps its own files.
+//! Where blit keeps its own files, and where a path leads.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use etcetera::BaseStrategy;
 
@@ -49,11 +49,36 @@ impl Paths {
     }
 }
 
+/// The path without symbolic links, as far as it exists.
+#[must_use]
+pub fn resolved(path: &Path) -> PathBuf {
+    let absolute = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
+    for above in absolute.ancestors() {
+        if let Ok(found) = above.canonicalize() {
+            let rest = absolute.strip_prefix(above).unwrap_or(Path::new(""));
+            return found.join(rest);
+        }
+    }
+    absolute
+}
+
 #[cfg(test)]
 mod tests {
     use std::process::Command;
 
     use super::*;
+
+    #[test]
+    fn a_path_that_is_not_there_yet_is_resolved_as_far_as_it_goes() {
+        let scene = tempfile::tempdir().unwrap();
+        let root = scene.path().canonicalize().unwrap();
+        std::fs::create_dir(root.join("there")).unwrap();
+        std::os::unix::fs::symlink("there", root.join("link")).unwrap();
+        assert_eq!(
+            resolved(&root.join("link/new/deep")),
+            root.join("there/new/deep")
+        );
+    }
 
     #[test]
     fn there_are_paths_exactly_where_there_is_a_home() {

@@ -15,8 +15,8 @@ use bytes::Bytes;
 use futures_core::stream::BoxStream;
 
 use crate::{
-    Applied, Attributes, Cx, Demands, Descriptor, Entry, EntryBatch, Identity, ListOptions, Loss,
-    MetaOp, RelPath, Replace, Result, StoreCaps, Usage, WritePolicy,
+    Applied, Attributes, Cx, Demands, Descriptor, Entry, EntryBatch, Error, ErrorKind, Identity,
+    ListOptions, Loss, MetaOp, RelPath, Replace, Result, StoreCaps, Usage, WritePolicy,
 };
 
 /// A place where trees live: a disk, memory, a bucket.
@@ -51,7 +51,7 @@ pub trait Store: Debug + Send + Sync + 'static {
     /// Reads many small files, or the attributes of many entries, whole.
     ///
     /// Each answer stands at the place of its question. A file that is not what `expect` says, or
-    /// changes while it is read, answers [`crate::ErrorKind::Changed`] or `Vanished`.
+    /// changes while it is read, answers [`ErrorKind::Changed`] or `Vanished`.
     async fn read_batch(&self, cx: &Cx, items: Vec<ReadItem>) -> Result<Vec<Result<SmallFile>>>;
 
     /// Opens one file for reading in ranges.
@@ -133,6 +133,22 @@ pub trait Store: Debug + Send + Sync + 'static {
     fn anew(&self) -> Option<Arc<dyn Store>> {
         None
     }
+
+    /// The same place for a session that changes what is below `changed`, and keeps what it replaces or
+    /// deletes there in the directory `kept`, under its path from `changed` on: its backup tree. Nothing
+    /// elsewhere can be kept.
+    ///
+    /// # Errors
+    /// `Unsupported` if there are no backup trees here; `Vanished` or `Changed` if `kept` is no directory.
+    async fn keeping(
+        &self,
+        _cx: &Cx,
+        _changed: &RelPath,
+        _kept: &RelPath,
+    ) -> Result<Arc<dyn Store>> {
+        Err(Error::new(ErrorKind::Unsupported, "back up")
+            .because("this store keeps no backup tree"))
+    }
 }
 
 /// Conveniences for callers, never overridden.
@@ -153,8 +169,7 @@ pub trait StoreExt: Store {
 impl<S: Store + ?Sized> StoreExt for S {}
 
 fn only<T>(mut answers: Vec<Result<T>>, op: &'static str) -> Result<T> {
-    let missing =
-        || crate::Error::new(crate::ErrorKind::Bug, op).because("no answer to a question");
+    let missing = || Error::new(ErrorKind::Bug, op).because("no answer to a question");
     answers.pop().unwrap_or_else(|| Err(missing()))
 }
 
@@ -437,8 +452,7 @@ impl Staged {
     pub fn into_token<T: StagedToken>(self) -> Result<T> {
         let any: Box<dyn Any> = self.token;
         any.downcast::<T>().map(|token| *token).map_err(|_| {
-            crate::Error::new(crate::ErrorKind::Bug, "publish")
-                .because("this file was staged by another store")
+            Error::new(ErrorKind::Bug, "publish").because("this file was staged by another store")
         })
     }
 }

@@ -284,6 +284,7 @@ mod tests {
             sessions: 0,
             versions,
             now: Time::new(secs, 0),
+            keeps: true,
         }
     }
 

@@ -133,6 +133,7 @@ async fn session(crossing: &Crossing<'_>, role: HalfRole, top: Top) -> Report {
     let machine = peer.info().channel_binding;
     let report = run_remote(RemoteJob {
         token: None,
+        backup: None,
         place: crossing.place.clone(),
         top,
         lanes: LaneWishes {

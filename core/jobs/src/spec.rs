@@ -125,6 +125,7 @@ impl Spec {
                 machine: None,
             },
             token: None,
+            backup: None,
         }));
         JobLeg {
             source: bytes_of(&leg.source),
@@ -182,6 +183,10 @@ fn to_leg(leg: &JobLeg) -> Result<(Leg, Terms), BadSpec> {
     let Request::Session(request) = Request::from_frame(frame).map_err(bad)? else {
         return Err(bad("what it asks for is no session"));
     };
+    if request.backup.is_some() {
+        // Whoever asks for it would lose it.
+        return Err(bad("it keeps what it replaces"));
+    }
     let far = match leg.machine.len() {
         0 => None,
         _ => Some(FarEnd {
@@ -343,5 +348,20 @@ pub(crate) mod tests {
             let refused = Spec::from_message(&spec.to_message()).unwrap_err();
             assert!(refused.to_string().contains("nothing"), "{refused}");
         }
+    }
+
+    #[test]
+    fn a_job_that_would_lose_what_it_is_to_keep_is_refused() {
+        let mut message = copy().to_message();
+        let mut frames = FrameBuffer::default();
+        frames.push(message.legs[0].request.clone());
+        let frame = frames.next_message().unwrap().unwrap();
+        let Request::Session(mut session) = Request::from_frame(frame).unwrap() else {
+            panic!("no session");
+        };
+        session.backup = Some(session.place.clone());
+        message.legs[0].request = Request::Session(session).to_frame();
+        let refused = Spec::from_message(&message).unwrap_err();
+        assert!(refused.to_string().contains("keeps"), "{refused}");
     }
 }

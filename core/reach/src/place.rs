@@ -159,6 +159,13 @@ impl RemotePlace {
         }
     }
 
+    /// Whether it is `other`, or lies below it, by its name.
+    #[must_use]
+    pub fn is_at_or_below(&self, other: &Self) -> bool {
+        let is_there = self.machine == other.machine && self.root == other.root;
+        is_there && self.path.starts_with(&other.path)
+    }
+
     /// The directory that holds it and its name there; `None` for what has no name.
     #[must_use]
     pub fn split(&self) -> Option<(Self, Name)> {

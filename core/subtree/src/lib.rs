@@ -269,6 +269,13 @@ impl Store for Subtree {
         let (whole, base) = (self.whole.anew()?, self.base.clone());
         Some(Arc::new(Self { whole, base }))
     }
+
+    async fn keeping(&self, cx: &Cx, changed: &RelPath, kept: &RelPath) -> Result<Arc<dyn Store>> {
+        let (changed, kept) = (self.inner(changed), self.inner(kept));
+        let whole = self.whole.keeping(cx, &changed, &kept).await;
+        let (whole, base) = (whole.map_err(|error| self.told(error))?, self.base.clone());
+        Ok(Arc::new(Self { whole, base }))
+    }
 }
 
 /// The listing of the whole store at `at`, told as this store names it.

@@ -152,6 +152,8 @@ pub struct SessionRequest {
     pub lanes: LaneWishes,
     /// For a source: on whose behalf the client fetches, where that is another machine.
     pub token: Option<String>,
+    /// For a target: the directory in which what it replaces or deletes is kept, if it is kept.
+    pub backup: Option<Place>,
 }
 
 impl SessionRequest {
@@ -307,6 +309,8 @@ pub struct Status {
     pub versions: (u32, u32),
     /// What its clock shows.
     pub now: Time,
+    /// Whether a target there can keep what it replaces or deletes.
+    pub keeps: bool,
 }
 
 /// A module, as a peer sees it.

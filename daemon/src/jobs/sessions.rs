@@ -169,6 +169,7 @@ async fn with(
         role,
         rules: leg.rules.clone(),
         token: None,
+        backup: None,
         planner: Arc::clone(&plugins.planner),
         options: wishes.options,
         confirm: wishes.confirm,

@@ -94,6 +94,42 @@ fn a_move_between_machines_removes_exactly_what_arrived() {
 }
 
 #[test]
+fn what_is_replaced_between_machines_is_kept_where_it_was() {
+    let three = Three::new();
+    let (from, to) = (three.two.module(), three.other.path("m"));
+    for (at, name, content) in [
+        (&from, "f", "new"),
+        (&to, "f", "older"),
+        (&to, "gone", "goes"),
+    ] {
+        std::fs::create_dir_all(at.join("t")).unwrap();
+        std::fs::write(at.join("t").join(name), content).unwrap();
+    }
+    let backup = format!("--backup-dir={}", other("m/old"));
+    let mirror = [
+        "mirror",
+        "-y",
+        "--max-delete=100%",
+        &backup,
+        &there("m/t/"),
+        &other("m/t/"),
+    ];
+    three.blit(&mirror).run().succeeds();
+    assert_same(&from.join("t"), &to.join("t"));
+    for (name, content) in [("f", "older"), ("gone", "goes")] {
+        let kept = std::fs::read_to_string(to.join("old").join(name));
+        assert_eq!(kept.unwrap(), content, "{name}");
+    }
+    // From one place of a machine to another the source is no place for it, either.
+    let inside = format!("--backup-dir={}", other("m/t/old"));
+    let _ = three
+        .blit(&["copy", &inside, &other("m/t/"), &other("m/u/")])
+        .run()
+        .exits(2)
+        .says("the backup directory is inside a source");
+}
+
+#[test]
 fn names_and_slashes_mean_the_same_between_two_other_machines() {
     let three = Three::new();
     let from = |path: &str| three.two.module().join(path);

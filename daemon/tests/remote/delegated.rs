@@ -138,6 +138,38 @@ fn a_move_removes_at_the_source_exactly_what_arrived() {
 }
 
 #[test]
+fn what_a_machine_replaces_while_it_fetches_is_kept_there() {
+    let trio = Trio::new();
+    let target = trio.target.module();
+    for (at, name, content) in [
+        (trio.source.module().join("t"), "f", "new"),
+        (target.join("t"), "f", "older"),
+        (target.join("t"), "gone", "goes"),
+    ] {
+        fs::create_dir_all(&at).unwrap();
+        fs::write(at.join(name), content).unwrap();
+    }
+    let run = |backup: &str| {
+        let mirror = ["mirror", "-y", "--max-delete=100%", "--backup-dir", backup];
+        let places = [from("m/t/"), to("m/t/")];
+        trio.blit(&mirror).args(places).run()
+    };
+    // On the machine that is read, and on none that was named.
+    for elsewhere in [&*from("m/old"), "old"] {
+        let _ = run(elsewhere).exits(2).says(&to("m/old"));
+    }
+    let ran = run(&to("m/old"));
+    assert!(!ran.stderr.contains(RELAYED), "{ran}");
+    ran.succeeds();
+    assert_same(&trio.source.module().join("t"), &target.join("t"));
+    for (name, content) in [("f", "older"), ("gone", "goes")] {
+        let kept = fs::read_to_string(target.join("old").join(name));
+        assert_eq!(kept.unwrap(), content, "{name}");
+    }
+    assert_eq!(trio.target.noted(&["is kept in m/old"]).len(), 1);
+}
+
+#[test]
 fn names_rules_and_lists_mean_the_same_without_passing_a_third_machine() {
     let trio = Trio::new();
     let at = |path: &str| trio.target.module().join(path);
@@ -387,6 +419,7 @@ fn session(verb: Verb, path: &Path) -> SessionRequest {
         rules: Rules::default(),
         lanes: LaneWishes::default(),
         token: None,
+        backup: None,
     }
 }
 

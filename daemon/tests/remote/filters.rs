@@ -325,6 +325,7 @@ fn hostile_rules_are_refused_and_nothing_else_is() {
                 top: Top::Contents,
                 is_relayed: false,
                 token: None,
+                backup: None,
                 rules: rules.clone(),
                 lanes: blit_wire::LaneWishes::default(),
             }));

@@ -9,7 +9,7 @@ mod requests;
 mod script;
 mod sources;
 mod targets;
-mod villain;
+pub(crate) mod villain;
 
 use std::{
     path::{Path, PathBuf},

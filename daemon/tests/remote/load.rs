@@ -125,6 +125,7 @@ async fn mirrors(
     run_remote(RemoteJob {
         peer: Arc::new(client),
         token: None,
+        backup: None,
         place: Place {
             module: "m".to_owned(),
             path: [name].into_iter().collect::<RelPath>(),

@@ -29,6 +29,7 @@ mod hellos;
 mod hostile;
 mod jobs;
 mod jobs_elsewhere;
+mod keeping;
 mod kernel;
 mod kills;
 mod lanes;

@@ -326,6 +326,7 @@ fn requests(kind: &str, module: &str, own: NodeId) -> Vec<(Request, [bool; 3])> 
         top: Top::Contents,
         is_relayed: false,
         token: None,
+        backup: None,
         rules: Rules::default(),
         lanes: LaneWishes::default(),
     };

@@ -187,7 +187,7 @@ fn doctor_follows_the_way_to_a_machine_as_far_as_it_leads() {
 }
 
 #[test]
-fn what_a_pull_replaces_or_deletes_goes_to_the_backup_directory_and_no_push_has_one_yet() {
+fn what_a_pull_replaces_or_deletes_goes_to_the_backup_directory() {
     let two = Two::new();
     let source = two.module();
     std::fs::write(source.join("f"), "new").unwrap();
@@ -203,11 +203,6 @@ fn what_a_pull_replaces_or_deletes_goes_to_the_backup_directory_and_no_push_has_
     for (name, old) in [("f", "older"), ("extra", "goes")] {
         assert_eq!(std::fs::read_to_string(backup.join(name)).unwrap(), old);
     }
-    let push = two.command(&words).arg(&backup);
-    let refused = push.args([contents(&target), there("m/").into()]).run();
-    let _ = refused
-        .exits(2)
-        .says("--backup-dir cannot be used with a destination on another machine");
     let inside = two.command(&words).arg(target.join("old"));
     let refused = inside.args([there("m/").into(), contents(&target)]).run();
     let _ = refused

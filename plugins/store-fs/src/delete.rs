@@ -114,7 +114,8 @@ pub(crate) fn empty_directory(
     };
     removed.map_err(failed)?;
     if policy.backup {
-        make_beneath(tree.backup().ok_or_else(no_backup)?, path).map_err(failed)?;
+        let (root, path_there) = kept_at(tree, path)?;
+        make_beneath(root, &path_there).map_err(failed)?;
     }
     Ok(())
 }
@@ -169,16 +170,22 @@ fn put_beside(name: &Name, put: impl Fn(&Name) -> io::Result<()>) -> io::Result<
 
 /// Where an entry is kept in the backup tree.
 fn backup_place(tree: &Tree, path: &RelPath) -> Result<(Directory, Name)> {
-    let (Some(parent), Some(name)) = (path.parent(), path.name()) else {
+    let (root, path_there) = kept_at(tree, path)?;
+    let (Some(parent), Some(name)) = (path_there.parent(), path_there.name()) else {
         return Err(Error::new(ErrorKind::Invalid, "back up").because("the root stays"));
     };
-    let backup = tree.backup().ok_or_else(no_backup)?;
-    let directory = make_beneath(backup, parent).map_err(|cause| backup_error(path, &cause))?;
+    let directory = make_beneath(root, parent).map_err(|cause| backup_error(path, &cause))?;
     Ok((directory, name.clone()))
 }
 
-fn no_backup() -> Error {
-    Error::new(ErrorKind::Unsupported, "back up").because("no backup directory")
+/// The backup tree, and the path in it of an entry that is at `path`.
+fn kept_at<'a>(tree: &'a Tree, path: &RelPath) -> Result<(&'a Directory, RelPath)> {
+    let no = |kind, why: &'static str| Error::new(kind, "back up").because(why);
+    let backup = tree.backup();
+    let backup = backup.ok_or_else(|| no(ErrorKind::Unsupported, "no backup directory"))?;
+    let path_there = backup.path_of(path);
+    let elsewhere = || no(ErrorKind::Invalid, "it is kept nowhere").at(path);
+    Ok((&backup.root, path_there.ok_or_else(elsewhere)?))
 }
 
 fn backup_error(path: &RelPath, cause: &io::Error) -> Error {

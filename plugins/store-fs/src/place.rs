@@ -33,13 +33,30 @@ pub(crate) struct Tree {
     location: PathBuf,
     handles: OnceLock<Handles>,
     making: Mutex<()>,
-    backup: OnceLock<Arc<Directory>>,
+    backup: OnceLock<Backup>,
     pub(crate) touched: Touched,
     pub(crate) lent: Lent,
     /// What is read into.
     pub(crate) rooms: Rooms,
     /// Unnamed files do not work here: found out by the first try.
     pub(crate) lacks_unnamed: AtomicBool,
+}
+
+/// Where replaced and deleted entries are kept.
+#[derive(Debug, Clone)]
+pub(crate) struct Backup {
+    pub(crate) root: Arc<Directory>,
+    /// The directory whose entries are kept, each under its path from there on.
+    changed: RelPath,
+}
+
+impl Backup {
+    /// Where the entry at `path` is kept; `None`: it is none of those.
+    pub(crate) fn path_of(&self, path: &RelPath) -> Option<RelPath> {
+        let names = path.components().into_iter();
+        let below = || names.skip(self.changed.depth() as usize).cloned();
+        path.starts_with(&self.changed).then(|| below().collect())
+    }
 }
 
 /// Where an entry is: its directory, held open, and its name there.
@@ -77,7 +94,10 @@ impl Tree {
         if let Some(backup) = &tree.options.backup {
             std::fs::create_dir_all(backup).map_err(failed("make backup directory"))?;
             let backup = Directory::open_root(backup).map_err(failed("open backup directory"))?;
-            let _ = tree.backup.set(Arc::new(backup));
+            let _ = tree.backup.set(Backup {
+                root: Arc::new(backup),
+                changed: RelPath::ROOT,
+            });
         }
         Ok(tree)
     }
@@ -99,6 +119,16 @@ impl Tree {
             rooms: Rooms::default(),
             lacks_unnamed: AtomicBool::new(!self.may_be_unnamed()),
         }
+    }
+
+    /// The same tree for a session that keeps what it replaces or deletes below `changed` in its directory
+    /// `kept`. That is held open: whatever takes its name later gets nothing.
+    pub(crate) fn keeping(&self, changed: RelPath, kept: &RelPath) -> Result<Self> {
+        let mut tree = self.anew();
+        let root = tree.existing()?.get(kept);
+        let root = root.map_err(|cause| failed("open backup directory")(cause).at(kept))?;
+        tree.backup = OnceLock::from(Backup { root, changed });
+        Ok(tree)
     }
 
     fn start(&self, root: Directory) {
@@ -182,9 +212,9 @@ impl Tree {
         }
     }
 
-    /// The root of the backup tree.
-    pub(crate) fn backup(&self) -> Option<&Directory> {
-        self.backup.get().map(Arc::as_ref)
+    /// The backup tree.
+    pub(crate) fn backup(&self) -> Option<&Backup> {
+        self.backup.get()
     }
 
     /// The nearest directory that exists, at or above the root.

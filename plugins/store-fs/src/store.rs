@@ -209,4 +209,11 @@ impl Store for FsStore {
         let tree = Arc::new(self.tree.anew());
         Some(Arc::new(Self { tree }))
     }
+
+    async fn keeping(&self, _cx: &Cx, changed: &RelPath, kept: &RelPath) -> Result<Arc<dyn Store>> {
+        let (changed, kept) = (changed.clone(), kept.clone());
+        let keeping = self.run(move |tree| tree.keeping(changed, &kept).map(Arc::new));
+        let tree = keeping.await?;
+        Ok(Arc::new(Self { tree }))
+    }
 }

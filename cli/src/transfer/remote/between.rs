@@ -11,7 +11,7 @@ use blit_lanes::Used;
 use blit_reach::RemotePlace;
 use blit_wire::Report;
 
-use super::{RemoteEnd, Way, look, read, wishes};
+use super::{RemoteEnd, Way, kept, look, read, wishes};
 use crate::{
     app::App,
     errors::{Result, Slug},
@@ -83,6 +83,7 @@ pub(super) fn job(
         source: end(from),
         top: way.leg.top.clone(),
         target: end(to),
+        backup: kept(trip),
         rules: way.rules.clone(),
         options: options::of(app, request)?,
         // Who lets nothing but the control connection pass means this machine's.

@@ -1,4 +1,3 @@
-use blit_contract::{ErrorKind, Problem};
 use std::sync::Arc;
 
 use blit_config::{ColorWhen, Sources};
@@ -28,6 +27,7 @@ fn told(stop: &Stop) -> (String, u8) {
         request: Request::new(Verb::Mirror, vec!["/srv/a".into()], "/backup".into()),
         sources: vec![place("/srv/a")],
         target: place("/backup"),
+        backup: None,
         legs: Vec::new(),
         lanes: Arc::default(),
     };
@@ -141,6 +141,7 @@ fn what_was_done_before_the_stop_is_said() {
         request: Request::new(Verb::Copy, Vec::new(), "/backup".into()),
         sources: vec![place("/srv/a")],
         target: place("/backup"),
+        backup: None,
         legs: Vec::new(),
         lanes: Arc::default(),
     };

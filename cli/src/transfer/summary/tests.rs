@@ -16,6 +16,7 @@ fn trip(verb: Verb) -> Trip {
         request: Request::new(verb, vec!["/src/".into()], "/dst".into()),
         sources: vec![place("/src/")],
         target: place("/dst"),
+        backup: None,
         legs: Vec::new(),
         lanes: Arc::default(),
     }

@@ -102,7 +102,7 @@ fn many(tags: &[u8], bytes: usize) -> Vec<u8> {
 
 #[test]
 fn a_message_of_many_empty_things_is_refused_before_they_are_made() {
-    let lists: [(&str, &[u8]); 11] = [
+    let lists: [(&str, &[u8]); 13] = [
         ("frame", &[1, 3]),
         ("message", &[4, 1, 1]),
         ("message", &[4, 2]),
@@ -111,9 +111,11 @@ fn a_message_of_many_empty_things_is_refused_before_they_are_made() {
         ("reply", &[3, 3]),
         ("reply", &[7, 3]),
         ("request", &[1, 5]),
+        ("request", &[1, 10, 2, 1]),
         ("request", &[5, 2]),
         ("request", &[9, 1, 5]),
         ("request", &[10, 1, 5]),
+        ("request", &[10, 1, 10, 2, 1]),
     ];
     for (name, tags) in lists {
         let bytes = many(tags, 4 << 20);

@@ -84,6 +84,7 @@ fn session() -> SessionRequest {
         rules: Rules::default(),
         lanes: LaneWishes::default(),
         token: None,
+        backup: None,
     }
 }
 

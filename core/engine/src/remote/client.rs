@@ -34,6 +34,8 @@ pub struct RemoteJob {
     pub rules: Rules,
     /// The daemon's leave, where it is asked on behalf of another machine.
     pub token: Option<String>,
+    /// If the daemon is the target: where it keeps what it replaces or deletes, if it shall.
+    pub backup: Option<Place>,
     /// The role and tree of this side.
     pub role: HalfRole,
     /// Who chooses how to move what, if this side is the source.
@@ -108,6 +110,7 @@ async fn begin(job: &RemoteJob) -> Result<(Asking, Box<dyn blit_contract::Connec
         lanes: job.lanes,
         rules: job.rules.clone(),
         token: job.token.clone(),
+        backup: job.backup.clone().filter(|_| role == Role::Target),
     };
     let request = Request::Session(Box::new(request));
     let mut asking = Asking::ask(&cx, &*job.peer, request).await?;

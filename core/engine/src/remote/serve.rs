@@ -36,6 +36,8 @@ pub struct Playing {
     pub asked: Option<Top>,
     /// The user's wishes.
     pub terms: Terms,
+    /// Whether a target keeps what it replaces or deletes, in its store's backup tree.
+    pub keeps: bool,
     /// Which entries take part; all if there is none.
     pub select: Option<Arc<dyn Select>>,
     /// The connection of the session.
@@ -57,6 +59,7 @@ impl Playing {
         let cancel = self.cancel.clone();
         let mut options = Options::from_terms(&self.terms);
         options.select = self.select;
+        options.backup = self.keeps;
         let play = |audience: Audience| {
             run_half(Half {
                 role: self.role,

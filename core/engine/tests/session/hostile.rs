@@ -302,6 +302,7 @@ async fn run(player: Arc<Player>, verb: Verb, here: &MemStore) -> Report {
         },
         top: Top::Contents,
         token: None,
+        backup: None,
         rules: Rules::default(),
         lanes: LaneWishes::default(),
         role,

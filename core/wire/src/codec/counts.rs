@@ -38,9 +38,12 @@ pub(super) const FRAME: &[Limit] = &[
 /// Of a request.
 pub(super) const REQUEST: &[Limit] = &[
     (&[1, 5], NAMES_MAX),
+    (&[1, 10, 2, 1], PATH_NAMES_MAX),
     (&[5, 2], LISTING_ENTRIES_MAX),
     (&[9, 1, 5], NAMES_MAX),
+    (&[9, 1, 10, 2, 1], PATH_NAMES_MAX),
     (&[10, 1, 5], NAMES_MAX),
+    (&[10, 1, 10, 2, 1], PATH_NAMES_MAX),
 ];
 
 /// Of a reply.

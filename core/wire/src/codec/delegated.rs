@@ -99,6 +99,7 @@ mod tests {
             rules: Rules::default(),
             lanes: LaneWishes::default(),
             token: Some("a.b.c".to_owned()),
+            backup: None,
         }
     }
 
@@ -127,6 +128,79 @@ mod tests {
             ..asked()
         };
         assert_eq!(to_pull(pull(&plain)), Ok(plain));
+    }
+
+    /// A session whose target keeps what it replaces, in that directory of its module.
+    fn keeping(names: &[&[u8]]) -> SessionRequest {
+        let names = names
+            .iter()
+            .map(|name| blit_contract::Name::new(name.to_vec()));
+        let backup = Place {
+            module: "m".to_owned(),
+            path: names.collect::<Result<RelPath, _>>().unwrap(),
+        };
+        SessionRequest {
+            backup: Some(backup),
+            token: None,
+            ..session(Role::Target)
+        }
+    }
+
+    fn crossed(body: proto::request::Body) -> Result<Request, BadMessage> {
+        let frame = framed(&proto::Request { body: Some(body) });
+        Request::from_frame(frame.slice(4..))
+    }
+
+    #[test]
+    fn a_backup_directory_comes_out_as_it_went_in_alone_and_in_a_pull() {
+        for names in [&[&b"old"[..], b"\xff"][..], &[]] {
+            let asked = keeping(names);
+            assert_eq!(
+                to_session_request(session_request(&asked)),
+                Ok(asked.clone())
+            );
+            let pulled = PullRequest {
+                session: asked,
+                ..self::asked()
+            };
+            assert_eq!(to_pull(pull(&pulled)), Ok(pulled));
+        }
+    }
+
+    #[test]
+    fn a_target_that_is_to_keep_is_no_target_to_those_who_know_no_backup_directory() {
+        let sent = session_request(&keeping(&[b"old"]));
+        let known = [proto::Role::Source, proto::Role::Target].map(i32::from);
+        assert!(!known.contains(&sent.role), "it would be played without");
+        assert_eq!(session_request(&session(Role::Target)).role, known[1]);
+    }
+
+    #[test]
+    fn a_backup_directory_without_its_role_or_with_names_that_are_none_is_refused() {
+        let change: [fn(&mut proto::SessionRequest); 8] = [
+            |it| it.role = proto::Role::Target.into(),
+            |it| it.role = proto::Role::Source.into(),
+            |it| it.backup = None,
+            |it| it.backup.as_mut().unwrap().module = "m".repeat(1 << 14),
+            |it| it.backup.as_mut().unwrap().path.as_mut().unwrap().names[0] = "..".into(),
+            |it| it.backup.as_mut().unwrap().path.as_mut().unwrap().names[0] = "a/b".into(),
+            |it| {
+                it.backup.as_mut().unwrap().path.as_mut().unwrap().names[0] = vec![b'x'; 256].into()
+            },
+            |it| {
+                it.backup.as_mut().unwrap().path.as_mut().unwrap().names =
+                    vec![Bytes::from_static(b"d"); crate::PATH_NAMES_MAX + 1]
+            },
+        ];
+        for (nth, change) in change.into_iter().enumerate() {
+            let mut sent = session_request(&keeping(&[b"old"]));
+            change(&mut sent);
+            let body = proto::request::Body::Session(sent.clone());
+            assert!(crossed(body).is_err(), "{nth}");
+            let mut pull = pull(&asked());
+            pull.session = Some(sent);
+            assert!(crossed(proto::request::Body::Pull(pull)).is_err(), "{nth}");
+        }
     }
 
     #[test]

@@ -140,9 +140,10 @@ pub(super) fn to_place(at: Option<proto::Place>) -> Decoded<Place> {
 }
 
 pub(super) fn session_request(session: &SessionRequest) -> proto::SessionRequest {
-    let role = match session.role {
-        Role::Source => proto::Role::Source,
-        Role::Target => proto::Role::Target,
+    let role = match (session.role, &session.backup) {
+        (Role::Source, _) => proto::Role::Source,
+        (Role::Target, None) => proto::Role::Target,
+        (Role::Target, Some(_)) => proto::Role::KeepingTarget,
     };
     let names = match &session.top {
         Top::Contents => Vec::new(),
@@ -158,6 +159,7 @@ pub(super) fn session_request(session: &SessionRequest) -> proto::SessionRequest
         rules: rules(&session.rules),
         relayed: session.is_relayed,
         token: session.token.clone().unwrap_or_default(),
+        backup: session.backup.as_ref().map(place),
     }
 }
 
@@ -171,9 +173,10 @@ fn top_name(top: &TopName) -> proto::TopName {
 pub(super) fn to_session_request(session: proto::SessionRequest) -> Decoded<SessionRequest> {
     let role = match session.role() {
         proto::Role::Source => Role::Source,
-        proto::Role::Target => Role::Target,
+        proto::Role::Target | proto::Role::KeepingTarget => Role::Target,
         proto::Role::Unspecified => return Err(BadMessage::Unknown("the role")),
     };
+    let backup = to_backup(&session)?;
     at_most(session.names.len(), NAMES_MAX, "the names of a session")?;
     let names = session.names.iter().map(|top| {
         Ok(TopName {
@@ -194,7 +197,19 @@ pub(super) fn to_session_request(session: proto::SessionRequest) -> Decoded<Sess
         lanes: lanes::to_wishes(session.lanes.unwrap_or_default())?,
         rules: to_rules(session.rules)?,
         token: delegated::to_text(session.token)?,
+        backup,
     })
+}
+
+/// Where a target keeps what it replaces or deletes. One that is to keep and does not know where would lose
+/// it, and so would one that knows where and is not to keep.
+fn to_backup(session: &proto::SessionRequest) -> Decoded<Option<Place>> {
+    let keeps = session.role() == proto::Role::KeepingTarget;
+    match (keeps, &session.backup) {
+        (true, at) => Ok(Some(to_place(at.clone())?)),
+        (false, None) => Ok(None),
+        (false, Some(_)) => Err(BadMessage::Unknown("a role with a backup directory")),
+    }
 }
 
 fn terms(terms: &Terms) -> proto::Terms {
@@ -387,6 +402,7 @@ fn status(said: &Status) -> proto::Status {
         oldest: said.versions.0,
         newest: said.versions.1,
         now: Some(time(said.now)),
+        keeps: said.keeps,
     }
 }
 
@@ -411,5 +427,6 @@ fn to_status(said: proto::Status) -> Decoded<Status> {
         sessions: said.sessions,
         versions: (said.oldest, said.newest),
         now: to_time(said.now)?,
+        keeps: said.keeps,
     })
 }

@@ -232,6 +232,7 @@ pub(crate) fn request(role: Role, verb: Verb, at: &Path) -> Request {
     Request::Session(Box::new(SessionRequest {
         is_relayed: false,
         token: None,
+        backup: None,
         place: Place {
             module: "m".to_owned(),
             path: names.collect::<RelPath>(),

@@ -15,6 +15,24 @@ macro_rules! session {
     };
 }
 
+/// The same of a copy into `m/p0` that is to keep the old state.
+macro_rules! keeping {
+    ($backup:literal) => {
+        keeping!("VERB_COPY", "m", $backup)
+    };
+    ($verb:literal, $module:literal, $backup:literal) => {
+        concat!(
+            "ask: session { place { module: '",
+            $module,
+            "' path { names: 'p0' } } role: ROLE_KEEPING_TARGET contents: true terms { verb: ",
+            $verb,
+            " durability: 1 max_delete_form: 1 } ",
+            $backup,
+            " }"
+        )
+    };
+}
+
 #[rustfmt::skip]
 pub(super) const SCRIPTS: &[Script] = &[
     ("asks nothing", "ask bytes: 00 00 00 00", "refused, Invalid: the body is missing"),
@@ -73,5 +91,26 @@ pub(super) const SCRIPTS: &[Script] = &[
     ("lists a path with a slash in its rules", session!("rules { anchor: 1 list: 'a/b\\000\\000' }"), "refused, Invalid: "),
     ("lists a path without an end in its rules", session!("rules { anchor: 1 list: 'a' }"), "refused, Invalid: "),
     ("has a time that cannot be in its rules", session!("rules { anchor: 1 modified_min { nanos: 1000000000 } }"), "refused, Invalid: a time is larger"),
+    ("keeps the old state nowhere", keeping!(""), "refused, Invalid: the place is missing"),
+    ("says where and does not keep it", session!("backup { module: 'm' path { names: 'old' } }"), "refused, Invalid: a role with a backup directory has a value"),
+    ("keeps it in what leads up", keeping!("backup { module: 'm' path { names: '..' names: 'outside' } }"), "refused, Invalid: a name in a message is none"),
+    ("keeps it by a name with a slash", keeping!("backup { module: 'm' path { names: 'old/../..' } }"), "refused, Invalid: a name in a message is none"),
+    ("keeps it by no name", keeping!("backup { module: 'm' path { names: '' } }"), "refused, Invalid: a name in a message is none"),
+    ("keeps it by a name that is too long", keeping!("backup { module: 'm' path { names: '[[256|x]]' } }"), "refused, Invalid: a name in a message is none"),
+    ("keeps it deeper than any", keeping!("backup { module: 'm' path { [[16385|names: 'd' ]] } }"), "refused, Invalid: a list in a message is larger"),
+    ("keeps it in the destination itself", keeping!("backup { module: 'm' path { names: 'p0' } }"), "refused, Conflict: the backup directory is the destination, inside"),
+    ("keeps it inside the destination", keeping!("backup { module: 'm' path { names: 'p0' names: 'old' } }"), "refused, Conflict: the backup directory is the destination, inside"),
+    ("keeps it above the destination", keeping!("backup { module: 'm' path { } }"), "refused, Conflict: the backup directory is the destination, inside"),
+    ("keeps it in a module that is not there", keeping!("backup { module: 'none' path { names: 'old' } }"), "refused, Conflict: the backup directory is in another module"),
+    ("keeps it in a module that it may not change", keeping!("backup { module: 'ro' path { names: 'old' } }"), "refused, Conflict: the backup directory is in another module"),
+    ("keeps it in a module whose name is a path", keeping!("backup { module: '../outside' path { names: 'old' } }"), "refused, Conflict: the backup directory is in another module"),
+    ("keeps what it may not change", keeping!("VERB_COPY", "ro", "backup { module: 'ro' path { names: 'old' } }"), "refused, ReadOnly"),
+    ("keeps it where nobody sees it", keeping!("backup { module: 'm' path { names: '.blit~aaaaaaaaaaaaaaaa5obmrn' } }"), "refused, Conflict: the path of the backup directory has a name"),
+    ("keeps it below what nobody sees", keeping!("backup { module: 'm' path { names: '.blit~aaaaaaaaaaaaaaaa5obmrn' names: 'old' } }"), "refused, Conflict: the path of the backup directory has a name"),
+    ("keeps what a move replaces", keeping!("VERB_MOVE", "m", "backup { module: 'm' path { names: 'old' } }"), "refused, Conflict: only a copy and a mirror"),
+    ("keeps what a check finds", keeping!("VERB_CHECK", "m", "backup { module: 'm' path { names: 'old' } }"), "refused, Conflict: only a copy and a mirror"),
+    ("keeps it in a file", keeping!("backup { module: 'm' path { names: 'p0' names: 'keep' } }"), "refused, Conflict: the backup directory is the destination, inside"),
+    ("reads and keeps", "ask: session { place { module: 'm' } role: ROLE_SOURCE contents: true terms { verb: VERB_COPY durability: 1 max_delete_form: 1 } backup { module: 'm' path { names: 'old' } } }", "refused, Invalid: a role with a backup directory has a value"),
+    ("wants leave to keep", "ask: token { session { place { module: 'm' path { names: 'p0' } } role: ROLE_KEEPING_TARGET contents: true terms { verb: VERB_COPY durability: 1 max_delete_form: 1 } backup { module: 'm' path { names: 'old' } } } bearer: '[[32|b]]' }", "refused, Invalid: this is for another role"),
     ("says half a word of its machine", session!("lanes { machine: '[[31|x]]' }"), "refused, Invalid: "),
 ];

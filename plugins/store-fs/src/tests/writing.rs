@@ -1,7 +1,7 @@
 use std::fs;
 
 use blit_contract::{
-    ContentHasher, ErrorKind, MetaOp, Replace, SmallFile, Store, SyncScope, WriteOptions,
+    ContentHasher, ErrorKind, MetaOp, Replace, SmallFile, Store, StoreExt, SyncScope, WriteOptions,
     WritePolicy,
 };
 
@@ -234,6 +234,67 @@ async fn with_a_backup_tree_nothing_is_lost() {
     assert_eq!(fs::read_to_string(backup.join("d/f")).unwrap(), "old");
     assert_eq!(fs::read_to_string(backup.join("d/g")).unwrap(), "gone");
     assert_eq!(bench.paths().await, ["d", "d/f"]);
+}
+
+#[tokio::test]
+async fn a_tree_that_keeps_in_itself_keeps_paths_from_what_it_changes_on() {
+    let bench = Bench::new();
+    let policy: WritePolicy = POLICY.with_backup(true);
+    for (path, content) in [("t/d/f", "gone"), ("t/g", "old"), ("beside", "stays")] {
+        fs::create_dir_all(bench.root.join(path).parent().unwrap()).unwrap();
+        fs::write(bench.root.join(path), content).unwrap();
+    }
+    fs::create_dir(bench.root.join("old")).unwrap();
+    let (changed, kept) = (rel("t"), rel("old"));
+    let keeping = bench.store.keeping(&bench.cx, &changed, &kept);
+    let store = keeping.await.unwrap();
+    // Whatever takes its name now gets nothing.
+    fs::rename(bench.root.join("old"), bench.root.join("moved")).unwrap();
+    fs::create_dir(bench.root.join("old")).unwrap();
+    let mut file = SmallFile::new(rel("t/g"), file_entry("g"), "new".into());
+    file.replace = known(bench.entry("t/g").await);
+    store.put(&bench.cx, policy, file).await.unwrap();
+    let doomed = |path: &'static str| async { (rel(path), bench.entry(path).await) };
+    let items = vec![
+        doomed("t/d/f").await,
+        doomed("t/d").await,
+        doomed("beside").await,
+    ];
+    let deleted = store.delete(&bench.cx, policy, items).await.unwrap();
+    assert!(deleted[0].is_ok() && deleted[1].is_ok(), "{deleted:?}");
+    // What is not below has no place there, and stays.
+    assert!(deleted[2].is_err());
+    let paths = bench.paths().await;
+    assert_eq!(
+        paths,
+        [
+            "beside",
+            "moved",
+            "moved/d",
+            "moved/d/f",
+            "moved/g",
+            "old",
+            "t",
+            "t/g"
+        ]
+    );
+    assert_eq!(bench.read("moved/g"), "old");
+    assert_eq!(bench.read("t/g"), "new");
+}
+
+#[tokio::test]
+async fn nothing_is_kept_in_what_is_no_directory() {
+    let bench = Bench::new();
+    fs::create_dir_all(bench.root.join("t")).unwrap();
+    fs::write(bench.root.join("file"), "").unwrap();
+    std::os::unix::fs::symlink("t", bench.root.join("link")).unwrap();
+    for path in ["file", "link", "link/x", "none"] {
+        let (changed, kept) = (rel("t"), rel(path));
+        let keeping = bench.store.keeping(&bench.cx, &changed, &kept);
+        let refused = keeping.await.unwrap_err();
+        let kinds = [ErrorKind::Changed, ErrorKind::Vanished];
+        assert!(kinds.contains(&refused.kind()), "{path}: {refused}");
+    }
 }
 
 #[tokio::test]
