@@ -248,9 +248,17 @@ async fn a_tree_that_keeps_in_itself_keeps_paths_from_what_it_changes_on() {
     let (changed, kept) = (rel("t"), rel("old"));
     let keeping = bench.store.keeping(&bench.cx, &changed, &kept);
     let store = keeping.await.unwrap();
-    // Whatever takes its name now gets nothing.
-    fs::rename(bench.root.join("old"), bench.root.join("moved")).unwrap();
-    fs::create_dir(bench.root.join("old")).unwrap();
+    // Whatever takes its name now gets nothing, where directories are held open.
+    let is_held = cfg!(not(feature = "portable-sys"));
+    let (into, other) = if is_held {
+        ("moved", "old")
+    } else {
+        ("old", "other")
+    };
+    if is_held {
+        fs::rename(bench.root.join("old"), bench.root.join(into)).unwrap();
+    }
+    fs::create_dir(bench.root.join(other)).unwrap();
     let mut file = SmallFile::new(rel("t/g"), file_entry("g"), "new".into());
     file.replace = known(bench.entry("t/g").await);
     store.put(&bench.cx, policy, file).await.unwrap();
@@ -264,21 +272,12 @@ async fn a_tree_that_keeps_in_itself_keeps_paths_from_what_it_changes_on() {
     assert!(deleted[0].is_ok() && deleted[1].is_ok(), "{deleted:?}");
     // What is not below has no place there, and stays.
     assert!(deleted[2].is_err());
-    let paths = bench.paths().await;
-    assert_eq!(
-        paths,
-        [
-            "beside",
-            "moved",
-            "moved/d",
-            "moved/d/f",
-            "moved/g",
-            "old",
-            "t",
-            "t/g"
-        ]
-    );
-    assert_eq!(bench.read("moved/g"), "old");
+    let kept = ["", "/d", "/d/f", "/g"].map(|below| format!("{into}{below}"));
+    let rest = ["beside", other, "t", "t/g"].map(str::to_owned);
+    let mut expected = [kept, rest].concat();
+    expected.sort();
+    assert_eq!(bench.paths().await, expected);
+    assert_eq!(bench.read(&format!("{into}/g")), "old");
     assert_eq!(bench.read("t/g"), "new");
 }
 
@@ -292,8 +291,10 @@ async fn nothing_is_kept_in_what_is_no_directory() {
         let (changed, kept) = (rel("t"), rel(path));
         let keeping = bench.store.keeping(&bench.cx, &changed, &kept);
         let refused = keeping.await.unwrap_err();
-        let kinds = [ErrorKind::Changed, ErrorKind::Vanished];
-        assert!(kinds.contains(&refused.kind()), "{path}: {refused}");
+        use ErrorKind as K;
+        // The portable half asks by path, and hears of a file in the way in its own word.
+        let is_refusal = matches!(refused.kind(), K::Changed | K::Vanished | K::Conflict);
+        assert!(is_refusal, "{path}: {refused}");
     }
 }
 
